@@ -1,0 +1,333 @@
+"""`aibackend up`, `down` and `status`: what they do, and what they tell a person.
+
+Exit codes: 0 done (or, for `status`, everything runs), 1 failed or not everything runs, 2 wrong usage: a
+configuration that cannot be run, or the extra `stack` is not installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_aibackend.stack.guard import Guard
+from pytest_aibackend.stack.plan import StackPlan, StackPlanError, read_stack_plan
+from pytest_aibackend.stack.state import ServiceRecord, StackBusyError, StackState, StateDir
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pytest_aibackend.stack.services import Service
+    from pytest_aibackend.stack.supervisor import Stack
+
+__all__ = ["down", "master_key", "status", "up"]
+
+KEY_VARIABLE = "LITELLM_MASTER_KEY"
+DOWN_WITHIN_S = 30.0
+WATCH_S = 0.3
+
+
+def up(config_dir: Path, *, detach: bool) -> int:
+    """Start the stack of `config_dir`; return when it is ready if `detach`, else when it was stopped.
+
+    Prints its progress. Whatever goes wrong, nothing that it started keeps running.
+    """
+    from pytest_aibackend.stack.services import MissingExtraError, require_extra
+    from pytest_aibackend.stack.supervisor import stop_signals
+
+    out, err = _consoles()
+    try:
+        require_extra()
+        plan = read_stack_plan(config_dir)
+    except (MissingExtraError, StackPlanError) as error:
+        err.print(f"error: {error}")
+        return 2
+    directory = StateDir(plan.config_dir)
+    try:
+        directory.create()
+        with stop_signals() as requested, directory.locked():
+            running = _forget_the_dead(directory, out)
+            if running:
+                err.print(f"error: this stack is already running: {running}")
+                err.print(_hint_down(config_dir))
+                return 1
+            return _run(plan, directory, requested, detach=detach, out=out, err=err)
+    except MissingExtraError as error:
+        err.print(f"error: {error}")
+        return 2
+    except StackBusyError:
+        err.print("error: this stack is being started, or runs in the foreground of another `aibackend up`")
+        err.print(_hint_down(config_dir))
+        return 1
+    except OSError as error:
+        err.print(f"error: {error}")
+        return 1
+
+
+def down(config_dir: Path) -> int:
+    """Stop the stack of `config_dir`, however it was started; 0 also when there was nothing to stop."""
+    import psutil
+
+    from pytest_aibackend.stack.processes import find, marker, stop
+
+    out, err = _consoles()
+    if not config_dir.is_dir():
+        err.print(f"error: {config_dir} is not a directory")
+        return 2
+    directory = StateDir(config_dir)
+    state = directory.load()
+    mark = marker(directory.path)
+    supervisor = find(state.supervisor) if state is not None and state.supervisor is not None else None
+    with _progress(out, "stopping"):
+        if supervisor is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                supervisor.terminate()
+            # It stops its services itself; what it leaves, if it hangs, is stopped below.
+            psutil.wait_procs([supervisor], timeout=DOWN_WITHIN_S)
+        records = () if state is None else state.services
+        alive = [service.name for service in records if find(service.process, mark) is not None]
+        stopped = stop([service.process for service in records], mark)
+    if state is None and not stopped:
+        out.print("nothing is running")
+        return 0
+    directory.forget(Path(state.pidfile) if state is not None and state.pidfile else None)
+    if supervisor is not None or alive:
+        out.print(f"stopped: {', '.join(service.name for service in records)}")
+    elif stopped:
+        out.print(f"stopped {stopped} process(es) that were left of an earlier start")
+    else:
+        out.print("nothing is running; cleared the notes of a stack whose processes are gone")
+    return 0
+
+
+def status(config_dir: Path, *, as_json: bool) -> int:
+    """Print what runs of the stack of `config_dir`, and whether it answers; 0 only if everything does."""
+    out, err = _consoles()
+    if not config_dir.is_dir():
+        err.print(f"error: {config_dir} is not a directory")
+        return 2
+    directory = StateDir(config_dir)
+    state = directory.load()
+    seen = _look(directory, state)
+    everything = bool(seen) and all(service.state == "ready" for service in seen)
+    if as_json:
+        print(json.dumps(_as_plain(config_dir, directory, state, seen), indent=2))
+    elif state is None:
+        out.print("nothing is running")
+    else:
+        _print_table(out, seen)
+        out.print(f"gateway key: {_where_the_key_is(directory, state)}")
+        out.print(f"logs: {directory.logs}")
+    return 0 if everything else 1
+
+
+def master_key(config_dir: Path) -> str | None:
+    """Return the key made for the running gateway of `config_dir`; None if it came from the environment."""
+    return StateDir(config_dir).read_master_key()
+
+
+def _run(
+    plan: StackPlan,
+    directory: StateDir,
+    requested: threading.Event,
+    *,
+    detach: bool,
+    out: Console,
+    err: Console,
+) -> int:
+    from pytest_aibackend.stack.supervisor import (
+        PortTakenError,
+        ServiceDiedError,
+        StopRequestedError,
+    )
+
+    try:
+        stack = _prepare(plan, directory)
+    except PortTakenError as error:
+        err.print("\n".join(f"error: {line}" for line in str(error).splitlines()))
+        err.print("  hint: stop it, or give the service another port in ports.yaml and in the URLs")
+        directory.forget(None)
+        return 1
+    for name in plan.left_out:
+        out.print(f"note: provider {name} is not of type llama_cpp and is not started here")
+
+    keep = False
+    with Guard(plan.config_dir):
+        try:
+            with _progress(out, "starting"):
+                stack.start(requested)
+                stack.wait_ready(requested, lambda service, seconds: _print_ready(out, service, seconds))
+            _print_up(out, plan, directory, stack.state)
+            if detach:
+                stack.hand_over()
+                keep = True
+            else:
+                out.print("Ctrl-C stops it")
+                while not requested.wait(WATCH_S):
+                    stack.check_alive()
+                out.print("stopping")
+        except StopRequestedError:
+            err.print("stopped before it was ready")
+            return 1
+        except ServiceDiedError as error:
+            err.print(f"error: {error}")
+            err.print("the other services are stopped")
+            return 1
+        finally:
+            if not keep:
+                stack.stop()
+    return 0
+
+
+def _prepare(plan: StackPlan, directory: StateDir) -> Stack:
+    from pytest_aibackend.stack.gguf_model import ensure_model
+    from pytest_aibackend.stack.processes import record
+    from pytest_aibackend.stack.services import list_services
+    from pytest_aibackend.stack.supervisor import Stack, refuse_taken_ports
+
+    given = os.environ.get(KEY_VARIABLE)
+    services = list_services(
+        plan,
+        model=ensure_model(directory.models),
+        key=given or directory.make_master_key(),
+        state_dir=directory.path,
+    )
+    refuse_taken_ports([(service.name, service.host, service.port) for service in services])
+    state = StackState(
+        config_dir=str(plan.config_dir),
+        supervisor=record(os.getpid()),
+        key_from_environment=bool(given),
+        pidfile=None if plan.gateway.pidfile is None else str(plan.gateway.pidfile),
+        services=(),
+    )
+    directory.save(state)
+    return Stack(directory, services, state)
+
+
+def _forget_the_dead(directory: StateDir, out: Console) -> str:
+    """Return the names of what runs already; clear the notes if they are of dead processes only."""
+    from pytest_aibackend.stack.processes import find, marker
+
+    state = directory.load()
+    if state is None:
+        return ""
+    mark = marker(directory.path)
+    alive = [service.name for service in state.services if find(service.process, mark) is not None]
+    if not alive:
+        directory.forget(Path(state.pidfile) if state.pidfile else None)
+        out.print("note: cleared the notes of an earlier stack whose processes are gone")
+    return ", ".join(alive)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    record: ServiceRecord
+    state: str  # ready, silent or dead
+
+
+def _look(directory: StateDir, state: StackState | None) -> list[_Seen]:
+    from pytest_aibackend.stack.processes import find, marker
+    from pytest_aibackend.stack.services import Prober
+
+    if state is None:
+        return []
+    mark = marker(directory.path)
+    seen = []
+    with Prober() as prober:
+        for service in state.services:
+            if find(service.process, mark) is None:
+                seen.append(_Seen(service, "dead"))
+            else:
+                ready = prober.is_ready(service.kind, service.host, service.port)
+                seen.append(_Seen(service, "ready" if ready else "silent"))
+    return seen
+
+
+def _as_plain(
+    config_dir: Path, directory: StateDir, state: StackState | None, seen: list[_Seen]
+) -> dict[str, object]:
+    return {
+        "schema_version": 1,
+        "config": str(config_dir),
+        "running": bool(seen) and all(service.state == "ready" for service in seen),
+        "services": [
+            {
+                "name": item.record.name,
+                "kind": item.record.kind,
+                "state": item.state,
+                "pid": item.record.process.pid,
+                "host": item.record.host,
+                "port": item.record.port,
+                "log": item.record.log,
+            }
+            for item in seen
+        ],
+        "master_key_file": None if state is None or state.key_from_environment else str(directory.key_file),
+        "logs": str(directory.logs),
+    }
+
+
+def _print_table(out: Console, seen: list[_Seen]) -> None:
+    from rich.table import Table
+
+    styles = {"ready": "green", "silent": "yellow", "dead": "red"}
+    words = {"ready": "ready", "silent": "runs, does not answer", "dead": "DEAD"}
+    table = Table(box=None, pad_edge=False)
+    for heading in ("service", "state", "address", "pid", "log"):
+        table.add_column(heading, no_wrap=True)
+    for item in seen:
+        service = item.record
+        table.add_row(
+            service.name,
+            f"[{styles[item.state]}]{words[item.state]}[/]",
+            f"{service.host}:{service.port}",
+            str(service.process.pid),
+            os.path.relpath(service.log),
+        )
+    out.print(table, markup=True, crop=False)
+
+
+def _print_ready(out: Console, service: Service, seconds: float) -> None:
+    out.print(f"{service.name:<18} ready on {service.host}:{service.port} after {seconds:.1f} s")
+
+
+def _print_up(out: Console, plan: StackPlan, directory: StateDir, state: StackState) -> None:
+    out.print(f"gateway: http://{plan.gateway.host}:{plan.gateway.port}/v1")
+    out.print(f"gateway key: {_where_the_key_is(directory, state)}")
+    out.print(f"logs: {directory.logs}")
+
+
+def _where_the_key_is(directory: StateDir, state: StackState) -> str:
+    if state.key_from_environment:
+        return f"the value of {KEY_VARIABLE} that `aibackend up` was given"
+    return f"in the file {directory.key_file}"
+
+
+def _hint_down(config_dir: Path) -> str:
+    return f"  hint: aibackend down --config {config_dir}"
+
+
+def _consoles() -> tuple[Console, Console]:
+    from rich.console import Console
+
+    return (
+        Console(markup=False, highlight=False, emoji=False, soft_wrap=True),
+        Console(markup=False, highlight=False, emoji=False, soft_wrap=True, stderr=True),
+    )
+
+
+@contextlib.contextmanager
+def _progress(out: Console, doing: str) -> Iterator[None]:
+    """Show on a terminal that something takes its time; elsewhere the lines themselves have to do."""
+    if not out.is_terminal:
+        yield
+        return
+    with out.status(f"{doing} ..."):
+        yield
