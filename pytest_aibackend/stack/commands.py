@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,9 +193,9 @@ def _prepare(plan: StackPlan, directory: StateDir) -> Stack:
     given = os.environ.get(KEY_VARIABLE)
     services = list_services(
         plan,
+        directory,
         model=ensure_model(directory.models),
         key=given or directory.make_master_key(),
-        state_dir=directory.path,
     )
     refuse_taken_ports([(service.name, service.host, service.port) for service in services])
     state = StackState(
@@ -275,23 +273,18 @@ def _as_plain(
 
 
 def _print_table(out: Console, seen: list[_Seen]) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
-    styles = {"ready": "green", "silent": "yellow", "dead": "red"}
-    words = {"ready": "ready", "silent": "runs, does not answer", "dead": "DEAD"}
-    table = Table(box=None, pad_edge=False)
-    for heading in ("service", "state", "address", "pid", "log"):
-        table.add_column(heading, no_wrap=True)
+    words = {"ready": ("ready", "green"), "silent": ("does not answer", "yellow"), "dead": ("DEAD", "red")}
+    width = max(len(item.record.name) for item in seen)
     for item in seen:
         service = item.record
-        table.add_row(
-            service.name,
-            f"[{styles[item.state]}]{words[item.state]}[/]",
-            f"{service.host}:{service.port}",
-            str(service.process.pid),
-            os.path.relpath(service.log),
+        word, style = words[item.state]
+        out.print(
+            Text(f"{service.name:<{width}}  ")
+            + Text(f"{word:<15}", style=style)
+            + Text(f"  {service.host}:{service.port}  pid {service.process.pid}")
         )
-    out.print(table, markup=True, crop=False)
 
 
 def _print_ready(out: Console, service: Service, seconds: float) -> None:

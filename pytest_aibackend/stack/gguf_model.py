@@ -16,10 +16,15 @@ HEADS = 4
 FEED_FORWARD = 128
 CONTEXT = 2048  # tokens
 SPECIAL_TOKENS = ("<unk>", "<s>", "</s>")
-WORDS = (
-    "the gateway answers all is well model tiny hello world and of a to in it so we test ok "
-    "yes no port cache route node key log up"
-).split()
+WORDS = tuple(
+    word
+    for line in (
+        "the gateway answers all is well model tiny hello world",
+        "and of a to in it so we test ok",
+        "yes no port cache route node key log up",
+    )
+    for word in line.split()
+)
 CHAT_TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"
 
 
@@ -84,16 +89,16 @@ def _add_vocabulary(writer: Any) -> None:
 
 
 def _add_weights(writer: Any) -> None:
-    import numpy
+    import numpy as np
 
-    source = numpy.random.default_rng(0)
+    source = np.random.default_rng(0)
 
     def random(*shape: int) -> Any:
-        return (source.standard_normal(shape) * 0.05).astype(numpy.float32)
+        return (source.standard_normal(shape) * 0.05).astype(np.float32)
 
     output = random(_vocabulary_size(), WIDTH)
     output[_first_word() :] *= 20  # words are far likelier than bytes: noise that a person can read
-    ones = numpy.ones(WIDTH, numpy.float32)
+    ones = np.ones(WIDTH, np.float32)
     writer.add_tensor("token_embd.weight", random(_vocabulary_size(), WIDTH))
     writer.add_tensor("output_norm.weight", ones)
     writer.add_tensor("output.weight", output)

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    import xllamacpp  # type: ignore[import-untyped] # it has no annotations
+    import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = options.model

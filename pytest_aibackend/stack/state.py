@@ -2,6 +2,7 @@
 
 state.json       pids with their start times, ports, log files
 master-key       the gateway's key, where none was given in the environment
+valkey.conf      settings of the cache server, with its password if it has one
 logs/            one file per service, from the last start on; they outlive the stack
 models/          the generated model, kept for the next start
 lock             held by the command that starts the stack, and as long as it runs in the foreground
@@ -90,6 +91,7 @@ class StateDir:
         self.logs = self.path / "logs"
         self.models = self.path / "models"
         self.key_file = self.path / "master-key"
+        self.valkey_settings = self.path / "valkey.conf"  # may hold a password
         self._state_file = self.path / "state.json"
         self._lock_file = self.path / "lock"
 
@@ -129,8 +131,8 @@ class StateDir:
             return None
 
     def forget(self, pidfile: Path | None) -> None:
-        """Remove what holds only while the stack runs: state, key, pid file; logs and model stay."""
-        for path in (self._state_file, self.key_file, pidfile):
+        """Remove what holds only while the stack runs: state, secrets, pid file; logs and model stay."""
+        for path in (self._state_file, self.key_file, self.valkey_settings, pidfile):
             if path is not None:
                 path.unlink(missing_ok=True)
 

@@ -49,7 +49,7 @@ def stop_signals() -> Iterator[threading.Event]:
     """Turn SIGINT, SIGTERM and SIGHUP into an event, so that no stop ever happens half way through a step."""
     requested = threading.Event()
 
-    def request(number: int, frame: FrameType | None) -> None:
+    def request(_number: int, _frame: FrameType | None) -> None:
         requested.set()
 
     before = {}
