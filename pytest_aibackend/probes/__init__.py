@@ -19,6 +19,7 @@ from pytest_aibackend.probes.observations import (
     RedisObservation,
     State,
 )
+from pytest_aibackend.probes.run import run_probes
 from pytest_aibackend.probes.targets import (
     GatewayTarget,
     PortTarget,
@@ -46,4 +47,5 @@ __all__ = [
     "RedisObservation",
     "RedisTarget",
     "State",
+    "run_probes",
 ]

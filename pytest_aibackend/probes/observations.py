@@ -103,6 +103,8 @@ class CompletionObservation(PlainData):
     detail: str
     status_code: int | None = None
     latency_s: float | None = None
+    model: str | None = None  # as the answer names it
+    fallbacks: int = 0  # how many fallbacks LiteLLM tried before this answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,7 +218,7 @@ class Listener(PlainData):
     @property
     def is_on_all_interfaces(self) -> bool:
         """Tell whether anybody on the network can reach it."""
-        return self.address in ("0.0.0.0", "::", "*")
+        return self.address in ("0.0.0.0", "::", "*")  # noqa: S104  # compared with, not bound to
 
     @property
     def is_loopback(self) -> bool:

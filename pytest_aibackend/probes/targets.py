@@ -28,7 +28,8 @@ class GatewayTarget:
     api_key: str | None = field(default=None, repr=False)  # the master key, or a key for /v1/models
     expected_groups: tuple[str, ...] | None = None  # None: nothing to compare with
     asks: int = 12  # how often /v1/models is asked, each on a connection of its own, to meet every worker
-    completions: bool = False  # one completion of one token per expected group: makes a provider work
+    completions: bool = False  # one completion of one token per model group: makes a provider work
+    completion_groups: tuple[str, ...] | None = None  # None: the expected groups without a wildcard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
