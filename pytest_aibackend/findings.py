@@ -42,6 +42,7 @@ class Problem:
     hint: str
     subject: str
     severity: Severity | None = None  # None: the severity of the rule
+    group: str | None = None  # which of the rule's groups reports it; None: the first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

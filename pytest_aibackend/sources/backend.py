@@ -98,7 +98,7 @@ class Source:
         return found
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Backend:
     """All sources of one configuration, as far as they could be read."""
 
