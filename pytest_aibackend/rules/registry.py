@@ -15,7 +15,7 @@ from typing import Any, Final
 from pytest_aibackend.findings import Finding, Problem, Severity, sort_findings
 from pytest_aibackend.sources.backend import Backend
 
-__all__ = ["GROUPS", "RULES", "Group", "GroupResult", "Rule", "declare_group",
+__all__ = ["GROUPS", "RULES", "Group", "GroupResult", "LiveBackend", "Rule", "declare_group",
     "declare_rule", "evaluate", "rule"]
 
 RuleFunction = Callable[[Any], Iterator[Problem]]  # of a Backend, or of a LiveBackend where the group is live
@@ -53,6 +53,14 @@ class GroupResult:
     findings: Mapping[str, tuple[Finding, ...]]  # every subject has its entry, in order
     ignored: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     crash: Exception | None = None  # what a faulty rule raised: a bug of ours is not a finding
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LiveBackend:
+    """A backend, and what was seen of its services."""
+
+    backend: Backend
+    observations: Any
 
 
 RULES: Final[dict[str, Rule]] = {}
@@ -96,13 +104,14 @@ def declare_rule(
     )
 
 
-def evaluate(backend: Backend) -> Mapping[str, GroupResult]:
-    """Run every rule once over the backend and sort what they find by group and subject.
+def evaluate(backend: Backend, *, live: LiveBackend | None = None) -> Mapping[str, GroupResult]:
+    """Run every offline rule (with `live`: every live rule) once over the backend and sort what they find by group and subject.
 
     A group whose files could not be read is left out: it is blocked. A rule that raises spoils the
     groups it reports to and no other; the exception is kept for them to raise.
     """
-    open_groups = {group.id: group for group in GROUPS.values() if not group.live and backend.is_loaded(*group.needs)}
+    open_groups = {group.id: group for group in GROUPS.values()
+        if group.live == (live is not None) and backend.is_loaded(*group.needs)}
     found: dict[str, list[Finding]] = {group_id: [] for group_id in open_groups}
     crashes: dict[str, Exception] = {}
     for group in open_groups.values():
@@ -115,7 +124,7 @@ def evaluate(backend: Backend) -> Mapping[str, GroupResult]:
         if not backend.is_loaded(*needs):
             continue
         try:
-            for problem in each.find(backend):
+            for problem in each.find(live or backend):
                 target = problem.group or each.groups[0]
                 assert target in each.groups, f"rule {each.id} reports to {target}, which it does not declare"
                 found[target].append(backend.finding(each.id, each.severity, problem))

@@ -1,0 +1,1 @@
+"""The validator: eleven checks, each a pytest module that reads as its specification."""

@@ -1,0 +1,153 @@
+"""The command line, `aibackend`: arguments in, one call out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pytest_aibackend import __version__
+
+__all__ = ["main"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return its exit status: 0 good, 1 findings, 2 wrong usage, 3 a bug of ours."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command != "check":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(arguments.run(arguments, rest))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`; say nothing more.
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="aibackend", description="Check, generate and run the configuration of an LLM gateway."
+    )
+    parser.add_argument("--version", action="version", version=f"pytest-aibackend {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    check = commands.add_parser(
+        "check",
+        help="run the eleven checks",
+        description="Run the eleven checks. What is not listed here is passed on to pytest.",
+    )
+    check.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    check.add_argument("--json", action="store_true", help="print the JSON document and nothing else")
+    check.add_argument("--critical", action="store_true", help="the critical checks only")
+    check.add_argument("--live", action="store_true", help="ask the running services, too")
+    check.set_defaults(run=_check)
+
+    generate = commands.add_parser("generate", help="write the gateway's file from the sources")
+    generate.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    generate.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if it would change")
+    generate.add_argument("--output", metavar="FILE|-", help="default: DIR/litellm-unified.yaml; - prints it")
+    generate.set_defaults(run=_generate)
+
+    ports = commands.add_parser("ports", help="show the registered ports, who listens, and conflicts")
+    ports.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    ports.add_argument("--required", action="store_true", help="only required services; a silent one is an error")
+    ports.add_argument("--port", type=int, metavar="N", help="only this port")
+    ports.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    ports.set_defaults(run=_ports)
+
+    for name, text in (
+        ("up", "start the embedded stack: Valkey, two llama.cpp servers and LiteLLM"),
+        ("down", "stop the embedded stack"),
+        ("status", "show the embedded stack"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--config", type=Path, default=Path("examples/embedded"), metavar="DIR",
+                             help="default: examples/embedded")
+        if name == "up":
+            command.add_argument("--detach", action="store_true", help="return when all services are ready")
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="print JSON and nothing else")
+        command.set_defaults(run=_stack)
+
+    cache = commands.add_parser("cache", help="look at or clear the gateway's cache, within its namespace")
+    cache.add_argument("action", choices=("stats", "clear"))
+    cache.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    cache.add_argument("--dry-run", action="store_true", help="count the keys that would go, and keep them")
+    cache.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    cache.set_defaults(run=_cache)
+
+    schema = commands.add_parser("schema", help="write the JSON Schemas of the source files")
+    schema.add_argument("action", choices=("export",))
+    schema.add_argument("--output", type=Path, default=Path("config/schemas"), metavar="DIR",
+                        help="default: config/schemas")
+    schema.set_defaults(run=_schema)
+
+    docs = commands.add_parser("docs", help="print the rule catalogue as Markdown")
+    docs.add_argument("what", choices=("checks",))
+    docs.set_defaults(run=_docs)
+    return parser
+
+
+def _check(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from pytest_aibackend.runner import run_checks
+
+    return run_checks(
+        arguments.config, as_json=arguments.json, critical=arguments.critical, live=arguments.live, extra=rest
+    )
+
+
+def _generate(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.litellm.command import generate
+
+    output = arguments.output
+    return generate(arguments.config, check=arguments.check, output=output if output in (None, "-") else Path(output))
+
+
+def _ports(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.port_report import report_ports
+
+    return report_ports(
+        arguments.config, required=arguments.required, port=arguments.port, as_json=arguments.json
+    )
+
+
+def _stack(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.stack import commands
+
+    if arguments.command == "up":
+        return commands.up(arguments.config, detach=arguments.detach)
+    if arguments.command == "down":
+        return commands.down(arguments.config)
+    return commands.status(arguments.config, as_json=arguments.json)
+
+
+def _cache(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.cache_command import run
+
+    return run(arguments.action, arguments.config, dry_run=arguments.dry_run, as_json=arguments.json)
+
+
+def _schema(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.sources.json_schema import export
+
+    for path in export(arguments.output):
+        print(path)
+    return 0
+
+
+def _docs(_arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.reporting.catalogue import render
+
+    print(render(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
