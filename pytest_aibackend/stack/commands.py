@@ -30,6 +30,7 @@ __all__ = ["down", "master_key", "status", "up"]
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
 DOWN_WITHIN_S = 30.0
 WATCH_S = 0.3
+NOTHING = "nothing is running"
 
 
 def up(config_dir: Path, *, detach: bool) -> int:
@@ -51,7 +52,7 @@ def up(config_dir: Path, *, detach: bool) -> int:
     try:
         directory.create()
         with stop_signals() as requested, directory.locked():
-            running = _forget_the_dead(directory, out)
+            running = _clear_remains(directory, out)
             if running:
                 err.print(f"error: this stack is already running: {running}")
                 err.print(_hint_down(config_dir))
@@ -73,7 +74,7 @@ def down(config_dir: Path) -> int:
     """Stop the stack of `config_dir`, however it was started; 0 also when there was nothing to stop."""
     import psutil
 
-    from pytest_aibackend.stack.processes import find, marker, stop
+    from pytest_aibackend.stack.processes import find, wait_gone
 
     out, err = _consoles()
     if not config_dir.is_dir():
@@ -81,27 +82,20 @@ def down(config_dir: Path) -> int:
         return 2
     directory = StateDir(config_dir)
     state = directory.load()
-    mark = marker(directory.path)
     supervisor = find(state.supervisor) if state is not None and state.supervisor is not None else None
-    with _progress(out, "stopping"):
-        if supervisor is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                supervisor.terminate()
-            # It stops its services itself; what it leaves, if it hangs, is stopped below.
-            psutil.wait_procs([supervisor], timeout=DOWN_WITHIN_S)
-        records = () if state is None else state.services
-        alive = [service.name for service in records if find(service.process, mark) is not None]
-        stopped = stop([service.process for service in records], mark)
-    if state is None and not stopped:
-        out.print("nothing is running")
-        return 0
-    directory.forget(Path(state.pidfile) if state is not None and state.pidfile else None)
-    if supervisor is not None or alive:
-        out.print(f"stopped: {', '.join(service.name for service in records)}")
-    elif stopped:
-        out.print(f"stopped {stopped} process(es) that were left of an earlier start")
-    else:
-        out.print("nothing is running; cleared the notes of a stack whose processes are gone")
+    try:
+        with _progress(out, "stopping"):
+            if supervisor is not None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    supervisor.terminate()
+                # It stops its services itself; what it leaves, if it hangs, is stopped below.
+                wait_gone([supervisor], DOWN_WITHIN_S)
+            with directory.locked():
+                told = _stop_the_rest(directory, state, supervised=supervisor is not None)
+    except StackBusyError:
+        err.print("error: this stack is just being started; try again in a moment")
+        return 1
+    out.print(told)
     return 0
 
 
@@ -118,7 +112,7 @@ def status(config_dir: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(_as_plain(config_dir, directory, state, seen), indent=2))
     elif state is None:
-        out.print("nothing is running")
+        out.print(NOTHING)
     else:
         _print_table(out, seen)
         out.print(f"gateway key: {_where_the_key_is(directory, state)}")
@@ -209,19 +203,38 @@ def _prepare(plan: StackPlan, directory: StateDir) -> Stack:
     return Stack(directory, services, state)
 
 
-def _forget_the_dead(directory: StateDir, out: Console) -> str:
-    """Return the names of what runs already; clear the notes if they are of dead processes only."""
+def _clear_remains(directory: StateDir, out: Console) -> str:
+    """Return the names of what runs already; if that is nothing, clear what an earlier stack left."""
     from pytest_aibackend.stack.processes import find, marker
 
     state = directory.load()
-    if state is None:
-        return ""
+    if state is not None:
+        mark = marker(directory.path)
+        alive = [service.name for service in state.services if find(service.process, mark) is not None]
+        if alive:
+            return ", ".join(alive)
+    told = _stop_the_rest(directory, state, supervised=False)
+    if told != NOTHING:
+        out.print(f"note: {told}")
+    return ""
+
+
+def _stop_the_rest(directory: StateDir, state: StackState | None, *, supervised: bool) -> str:
+    """Stop what runs of the stack and forget it; return what to say about it."""
+    from pytest_aibackend.stack.processes import find, marker, stop
+
     mark = marker(directory.path)
-    alive = [service.name for service in state.services if find(service.process, mark) is not None]
-    if not alive:
-        directory.forget(Path(state.pidfile) if state.pidfile else None)
-        out.print("note: cleared the notes of an earlier stack whose processes are gone")
-    return ", ".join(alive)
+    records = () if state is None else state.services
+    alive = [service.name for service in records if find(service.process, mark) is not None]
+    stopped = stop([service.process for service in records], mark)
+    directory.forget(Path(state.pidfile) if state is not None and state.pidfile else None)
+    if supervised or alive:
+        return f"stopped: {', '.join(service.name for service in records)}"
+    if stopped:
+        return f"stopped {stopped} process(es) that were left of an earlier start"
+    if state is not None:
+        return f"{NOTHING}; cleared the notes of a stack whose processes are gone"
+    return NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["MARKER", "ProcessRecord", "describe_listener", "find", "find_marked", "marker", "record", "stop"]
+__all__ = [
+    "MARKER",
+    "ProcessRecord",
+    "describe_listener",
+    "find",
+    "find_marked",
+    "marker",
+    "record",
+    "stop",
+    "wait_gone",
+]
 
 MARKER = "AIBACKEND_STACK"  # environment variable that every process of a stack carries
+POLL_S = 0.05
 SAME_START_S = (
     2.0  # the boot time that a start time is added to is read in whole seconds, and may waver by one
 )
@@ -89,7 +100,7 @@ def stop(noted: Iterable[ProcessRecord], mark: str, *, grace_s: float = 6.0) -> 
     for process in [*heads, *strays]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    psutil.wait_procs(list(everyone.values()), timeout=grace_s)
+    wait_gone(everyone.values(), grace_s)
 
     deadline = time.monotonic() + grace_s
     while time.monotonic() < deadline:
@@ -100,8 +111,22 @@ def stop(noted: Iterable[ProcessRecord], mark: str, *, grace_s: float = 6.0) -> 
         for process in left.values():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(list(left.values()), timeout=1.0)
+        wait_gone(left.values(), 1.0)
     return len(everyone)
+
+
+def wait_gone(processes: Iterable[psutil.Process], within_s: float) -> None:
+    """Wait until none of the processes runs, `within_s` seconds at most.
+
+    A zombie counts as gone, which psutil's own waiting does not grant: where the parent, or the first
+    process of a container, collects no children, it would wait for nothing.
+    """
+    waiting = list(processes)
+    deadline = time.monotonic() + within_s
+    while waiting := [process for process in waiting if _runs(process)]:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(POLL_S)
 
 
 def describe_listener(port: int) -> str:

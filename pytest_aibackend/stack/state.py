@@ -141,6 +141,9 @@ class StateDir:
         """Hold the stack's lock; raises StackBusyError at once if another process has it."""
         import fcntl
 
+        if not self.path.is_dir():  # never started: there is nothing that could be disturbed
+            yield
+            return
         with self._lock_file.open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
