@@ -113,9 +113,8 @@ class RunResults:
                 "total": len(checks),
                 "passed": count[Outcome.PASSED],
                 "warned": count[Outcome.WARNED],
-                "failed": count[Outcome.FAILED],
+                "failed": count[Outcome.FAILED] + count[Outcome.BLOCKED],
                 "skipped": count[Outcome.SKIPPED],
-                "blocked": count[Outcome.BLOCKED],
                 "findings": {
                     "error": sum(finding.severity is Severity.ERROR for finding in findings),
                     "warning": sum(finding.severity is Severity.WARNING for finding in findings),

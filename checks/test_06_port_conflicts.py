@@ -1,0 +1,16 @@
+"""Check 6, port-conflicts: no two services claim one port, and the right one listens on it."""
+
+import pytest
+
+pytestmark = [pytest.mark.aibackend(6), pytest.mark.critical]
+
+
+def test_port_conflict(port, assert_clean):
+    """The port belongs to one service, reserved ones included."""
+    assert_clean(port)
+
+
+@pytest.mark.live
+def test_port_listener(service, assert_clean):
+    """A required service listens, nobody else does, and not on all interfaces where loopback is meant."""
+    assert_clean(service)

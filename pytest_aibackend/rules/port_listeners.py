@@ -1,0 +1,113 @@
+"""Check 6, live half: who listens on the registered ports of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from pytest_aibackend.findings import Problem, Severity
+from pytest_aibackend.probes.observations import Listener, PortObservation
+from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
+from pytest_aibackend.sources.backend import Backend
+
+__all__ = ["LISTENERS"]
+
+LISTENERS = declare_group(
+    Group(id="port-listener", check=6, noun="service", needs=("ports",), subjects=lambda b: list(b.ports), live=True)
+)
+# Programs by what a service's name or description says of it: a listener that is one of the others is foreign.
+_PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
+    "ollama": ("ollama",),
+    "redis": ("redis", "valkey", "keydb", "dragonfly"),
+    "valkey": ("redis", "valkey", "keydb", "dragonfly"),
+    "llama": ("llama", "python"),
+    "vllm": ("vllm", "python"),
+    "litellm": ("litellm", "python", "gunicorn", "uvicorn", "granian"),
+    "gateway": ("litellm", "python", "gunicorn", "uvicorn", "granian"),
+}
+
+
+def _ports(live: LiveBackend) -> Iterator[PortObservation]:
+    yield from live.observations.observations.ports
+
+
+def _who(listener: Listener) -> str:
+    name = listener.process or "a process of another user"
+    return f"{name} (pid {listener.pid})" if listener.pid else name
+
+
+def _problem(seen: PortObservation, message: str, hint: str, severity: Severity | None = None) -> Problem:
+    return Problem(source="ports", path=(seen.name, "port"), message=message, hint=hint, subject=seen.name,
+                   severity=severity)
+
+
+@rule("required-port-silent", group=LISTENERS.id)
+def required_port_silent(live: LiveBackend) -> Iterator[Problem]:
+    """Nothing listens on the port of a required service.
+
+    The service is down, or listens elsewhere. Start it, or correct its port in ports.yaml.
+    """
+    for seen in _ports(live):
+        entry = live.backend.ports[seen.name]
+        if entry.required and not seen.reachable and not seen.listeners:
+            start = f"systemctl start {entry.service}" if entry.service else f"start {seen.name}"
+            yield _problem(seen, f"nothing listens on port {seen.port}, where {seen.name} is required: {seen.detail}",
+                           f"{start}, or correct its port")
+
+
+@rule("foreign-listener", group=LISTENERS.id)
+def foreign_listener(live: LiveBackend) -> Iterator[Problem]:
+    """Another program than the registered service listens on its port.
+
+    The service cannot start, and clients talk to a stranger. Stop the other program or move one of them.
+    """
+    for seen in _ports(live):
+        expected = _expected_programs(live.backend, seen.name)
+        for listener in seen.listeners or ():
+            name = (listener.process or "").lower()
+            if expected and name and not any(part in name for part in expected):
+                yield _problem(seen, f"port {seen.port} is registered for {seen.name}, and {_who(listener)} listens on it",
+                               "stop that program, or give one of them another port")
+
+
+@rule("listener-on-all-interfaces", group=LISTENERS.id, severity=Severity.WARNING)
+def listener_on_all_interfaces(live: LiveBackend) -> Iterator[Problem]:
+    """A service that is used over loopback listens on every interface of the machine.
+
+    Model servers and Redis have no password by default: anybody on the network can use them. LiteLLM
+    binds to all interfaces unless it is told `--host 127.0.0.1` (1.106.2, proxy/proxy_cli.py).
+    """
+    loopback = _loopback_ports(live.backend)
+    for seen in _ports(live):
+        if seen.port in loopback:
+            for listener in seen.listeners or ():
+                if listener.is_on_all_interfaces:
+                    yield _problem(
+                        seen,
+                        f"{_who(listener)} serves port {seen.port} on all interfaces ({listener.address});"
+                        f" the configuration uses it over loopback",
+                        "bind it to 127.0.0.1, or guard it with a firewall and a key",
+                    )
+
+
+def _expected_programs(backend: Backend, name: str) -> tuple[str, ...]:
+    words = f"{name} {backend.ports[name].service or ''}".lower()
+    return next((programs for word, programs in _PROGRAMS.items() if word in words), ())
+
+
+def _loopback_ports(backend: Backend) -> set[int]:
+    urls = [provider.base_url for provider in backend.providers.values() if provider.is_active]
+    urls.append(backend.gateway.deploy.url)
+    ports = set()
+    for url in urls:
+        try:
+            parts = urlsplit(url)
+            if parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port:
+                ports.add(parts.port)
+        except ValueError:
+            continue  # a malformed URL is a finding of check 5
+    cache = backend.gateway.litellm_settings.get("cache_params")
+    if isinstance(cache, dict) and cache.get("host") in ("127.0.0.1", "localhost", "::1"):
+        ports.add(cache["port"] if isinstance(cache.get("port"), int) else 6379)
+    return ports
