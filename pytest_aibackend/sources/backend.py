@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Finding, Location, Path, Problem, Severity
 from pytest_aibackend.sources import yaml_text
+from pytest_aibackend.sources.backups import Backup, BackupTrouble, read_backups
 from pytest_aibackend.sources.models import (
     GatewayFile,
     ModelMappingsFile,
@@ -154,6 +155,15 @@ class Backend:
         model = self._model("gateway")
         assert isinstance(model, GatewayFile)
         return model
+
+    @cached_property
+    def backups(self) -> list[Backup] | BackupTrouble:
+        """Return the backups of the deployed file, read on first use, or why they cannot be."""
+        return read_backups(self.resolve(self.gateway.deploy.backup_dir))
+
+    def resolve(self, path: str) -> FilePath:
+        """Return a path that gateway.yaml names: `~` expanded, relative ones taken from that file."""
+        return self.sources["gateway"].path.parent / FilePath(path).expanduser()
 
     def is_loaded(self, *roles: str) -> bool:
         """Say whether all of these files could be read."""
