@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_aibackend.probes.completions import complete_all
 from pytest_aibackend.probes.http import Answer, Budget, HttpAsker, get_json, quote_body
-from pytest_aibackend.probes.identify import guess_service, model_ids
+from pytest_aibackend.probes.identify import LIVELINESS, guess_service, model_ids
 from pytest_aibackend.probes.observations import (
     CompletionObservation,
     EndpointAnswer,
@@ -30,7 +30,6 @@ from pytest_aibackend.probes.urls import BadUrlError, BaseUrl, parse_base_url
 
 __all__ = ["probe_gateway"]
 
-LIVENESS = "/health/liveliness"
 READINESS = "/health/readiness"
 DETAILS = "/health/readiness/details"  # wants a key; has the version and the cache's type
 # With the parameter, a wildcard group is listed under its own name beside what it expands to
@@ -66,7 +65,7 @@ async def probe_gateway(target: GatewayTarget, budget: Budget) -> GatewayObserva
         root = base.root
         wrong = _key_headers(f"sk-aibackend-probe-{secrets.token_hex(12)}")
         alive, ready, details, no_key, wrong_key, *lists = await asyncio.gather(
-            asker.ask(root + LIVENESS),
+            asker.ask(root + LIVELINESS),
             asker.ask(root + READINESS),
             asker.ask(root + DETAILS, headers=key_headers),
             asker.ask(root + MODELS),
@@ -165,7 +164,10 @@ class _Asked:
     def judge_lists(self) -> EndpointAnswer:
         """Return the worst of the answers."""
         judged = [
-            _as_endpoint(answer, is_right=model_ids(get_json(answer)) is not None, wanted="a list of models")
+            _as_refusal(answer, has_key=bool(self.target.api_key))
+            or _as_endpoint(
+                answer, is_right=model_ids(get_json(answer)) is not None, wanted="a list of models"
+            )
             for answer in self.lists
         ]
         return min(judged, key=lambda each: _WORST_FIRST.index(each.state))
@@ -186,6 +188,34 @@ def _as_endpoint(answer: Answer, *, is_right: bool, wanted: str) -> EndpointAnsw
         detail=detail,
         status_code=answer.status,
         latency_s=answer.latency_s if answer.status is not None else None,
+    )
+
+
+def _as_refusal(answer: Answer, *, has_key: bool) -> EndpointAnswer | None:
+    """Return the answer as a refused key, if it is one.
+
+    LiteLLM 1.106 without a database says 400 "No connected db." to a wrong key and 500 to none at all.
+    """
+    if answer.status is None or answer.is_ok or answer.status in (404, 405) or 300 <= answer.status < 400:
+        return None
+    plain = get_json(answer)
+    error = plain.get("error") if isinstance(plain, dict) else None
+    kind = str(error.get("type")) if isinstance(error, dict) else ""
+    is_about_keys = answer.status in (401, 403) or kind in (
+        "no_db_connection",
+        "auth_error",
+        "token_not_found",
+    )
+    if has_key and not is_about_keys:
+        return None
+    said = quote_body(answer)
+    detail = "it refuses the key" if has_key else "it wants a key, and none was given"
+    return EndpointAnswer(
+        endpoint=answer.path.partition("?")[0],
+        state=State.UNAUTHORISED,
+        detail=f"{detail} ({answer.status}{': ' + said if said else ''})",
+        status_code=answer.status,
+        latency_s=answer.latency_s,
     )
 
 
@@ -220,8 +250,9 @@ def _version_header(answers: Sequence[Answer]) -> str | None:
 
 
 def _is_accepted(lists: Sequence[Answer]) -> bool | None:
-    answered = [answer for answer in lists if answer.status is not None]
-    return all(answer.is_ok for answer in answered) if answered else None
+    if any(_as_refusal(answer, has_key=True) for answer in lists):
+        return False
+    return True if any(answer.is_ok for answer in lists) else None
 
 
 def _compare(

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 from pytest_aibackend.probes.observations import State
 from pytest_aibackend.probes.redact import clean_text, redact_url
-from pytest_aibackend.probes.trouble import explain
+from pytest_aibackend.probes.trouble import HANG_UPS, explain
 from pytest_aibackend.probes.urls import BaseUrl
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ class Answer:
     def is_ok(self) -> bool:
         """Tell whether a complete answer with a status of 2xx came."""
         return self.state is State.OK
+
+    @property
+    def is_hung_up(self) -> bool:
+        """Tell whether the connection was made, and closed without an answer."""
+        return self.detail in HANG_UPS
 
     @property
     def text(self) -> str:

@@ -8,13 +8,17 @@ from typing import Any
 from pytest_aibackend.probes.http import Answer, get_json
 from pytest_aibackend.probes.redact import clean_text
 
-__all__ = ["guess_service", "model_ids"]
+__all__ = ["LIVELINESS", "SURE", "guess_service", "model_ids"]
 
 LLAMA_CPP = "a llama.cpp server"
 LLAMA_CPP_PYTHON = "llama-cpp-python"
 OLLAMA = "Ollama"
 VLLM = "vLLM"
 LITELLM = "a LiteLLM proxy"
+
+# Only LiteLLM has this path; it needs no key and calls nothing (litellm 1.106, proxy/health_endpoints). Its
+# list of models bears no sign of it.
+LIVELINESS = "/health/liveliness"
 
 # What servers write into `owned_by` of their /v1/models.
 _OWNERS = {
@@ -26,10 +30,12 @@ _OWNERS = {
     "organization_owner": "LM Studio",
 }
 
+SURE = frozenset({*_OWNERS.values()})  # by an answer that no LiteLLM gives
+
 
 def guess_service(answers: list[Answer]) -> str | None:
     """Return what the answers look like, the surest sign first; None when there is no sign."""
-    for sign in (_from_headers, _from_body):
+    for sign in (_from_headers, _from_body, _from_page):
         for answer in answers:
             if answer.status is not None and (guess := sign(answer)):
                 return guess
@@ -51,6 +57,12 @@ def _from_body(answer: Answer) -> str | None:
     plain = get_json(answer)
     if isinstance(plain, dict):
         return _from_json(answer, plain)
+    if answer.is_ok and answer.path.endswith(LIVELINESS) and b"alive" in answer.body[:200]:
+        return LITELLM
+    return None
+
+
+def _from_page(answer: Answer) -> str | None:
     if answer.is_ok and re.match(rb"\s*(?:<!doctype html|<html|<head)", answer.body[:512], re.IGNORECASE):
         title = re.search(r"<title[^>]*>(.{1,200}?)</title>", answer.text[:65536], re.IGNORECASE | re.DOTALL)
         return f"a web page, {clean_text(title[1], longest=60)!r}" if title else "a web page"

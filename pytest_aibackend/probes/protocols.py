@@ -14,9 +14,11 @@ from typing import Any
 from pytest_aibackend.probes.http import Answer, HttpAsker, get_json
 from pytest_aibackend.probes.identify import (
     LITELLM,
+    LIVELINESS,
     LLAMA_CPP,
     LLAMA_CPP_PYTHON,
     OLLAMA,
+    SURE,
     VLLM,
     guess_service,
     model_ids,
@@ -26,7 +28,7 @@ from pytest_aibackend.probes.observations import State
 from pytest_aibackend.probes.redact import clean_text
 from pytest_aibackend.probes.urls import BaseUrl
 
-__all__ = ["PROTOCOLS", "Verdict", "ask_openai_like"]
+__all__ = ["PROTOCOLS", "Verdict", "ask_openai_like", "rule_out_litellm"]
 
 _SILENT = (State.DOWN, State.TIMEOUT, State.DNS_ERROR, State.TLS_ERROR, State.BAD_URL)
 _NOT_FOUND = (404, 405)
@@ -50,6 +52,11 @@ class Verdict:
     def is_unreachable(self) -> bool:
         """Tell whether asking more would be no use."""
         return self.state in _SILENT
+
+    @property
+    def is_hung_up(self) -> bool:
+        """Tell whether something listens, and closes the connection when it hears HTTP."""
+        return self.decisive is not None and self.decisive.is_hung_up
 
     def as_seeming(self, service: str) -> Verdict:
         """Return the same verdict with the sentence that says what the service seems to be."""
@@ -183,11 +190,10 @@ async def _ask_models(
 
 async def ask_llama_cpp(asker: HttpAsker, base: BaseUrl) -> Verdict:
     """Ask llama.cpp's own server, or llama-cpp-python, which has no /health."""
-    verdict = await _ask_models(asker, base, [], LLAMA_CPP)
+    verdict = await rule_out_litellm(await _ask_models(asker, base, [], LLAMA_CPP), asker, base)
     guess = guess_service(list(verdict.answers))
-    # The list comes before /health: should a LiteLLM proxy answer here, its /health would call every model.
     if verdict.is_unreachable or guess == LITELLM:
-        return verdict if guess is None else verdict.as_seeming(guess)
+        return verdict
     health = await asker.ask(f"{base.root}/health")
     verdict = replace(verdict, answers=(*verdict.answers, health))
     if health.status == 503:
@@ -211,10 +217,10 @@ async def ask_llama_cpp(asker: HttpAsker, base: BaseUrl) -> Verdict:
 
 async def ask_vllm(asker: HttpAsker, base: BaseUrl) -> Verdict:
     """Ask vLLM. When its engine is dead, /health says 503 while all else goes on answering."""
-    verdict = await _ask_models(asker, base, [], VLLM)
+    verdict = await rule_out_litellm(await _ask_models(asker, base, [], VLLM), asker, base)
     guess = guess_service(list(verdict.answers))
-    if verdict.is_unreachable or guess == LITELLM:  # see ask_llama_cpp
-        return verdict if guess is None else verdict.as_seeming(guess)
+    if verdict.is_unreachable or guess == LITELLM:
+        return verdict
     about = await asker.ask(f"{base.root}/version")
     health = await asker.ask(f"{base.root}/health")
     version = _vllm_version(about)
@@ -222,6 +228,8 @@ async def ask_vllm(asker: HttpAsker, base: BaseUrl) -> Verdict:
     if health.status is not None and health.status >= 500:
         if "loading" in health.text[:1000].lower():
             return verdict.as_seeming(LLAMA_CPP)
+        if version is None and guess != VLLM:
+            return verdict if verdict.state is not State.OK else _worse(verdict, health)
         alive = f", though /version answers ({version})" if version else ""
         return replace(
             verdict,
@@ -243,6 +251,20 @@ async def ask_vllm(asker: HttpAsker, base: BaseUrl) -> Verdict:
             detail="it lists models as OpenAI does, but nothing in its answers is vLLM's",
         )
     return verdict
+
+
+async def rule_out_litellm(verdict: Verdict, asker: HttpAsker, base: BaseUrl) -> Verdict:
+    """Make sure, before /health is asked, that no LiteLLM proxy answers: there it would call every model."""
+    guess = guess_service(list(verdict.answers))
+    if verdict.is_unreachable or guess in SURE:
+        return verdict
+    if guess != LITELLM:
+        alive = await asker.ask(base.root + LIVELINESS)
+        verdict = replace(verdict, answers=(*verdict.answers, alive))
+        guess = guess_service(list(verdict.answers))
+    if guess != LITELLM:
+        return verdict
+    return verdict.as_seeming(LITELLM)
 
 
 def _worse(verdict: Verdict, answer: Answer) -> Verdict:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from pytest_aibackend.probes.http import Budget, HttpAsker
-from pytest_aibackend.probes.identify import LITELLM, guess_service
+from pytest_aibackend.probes.identify import LITELLM, LIVELINESS, SURE, guess_service
 from pytest_aibackend.probes.models import compare_models
 from pytest_aibackend.probes.observations import ProviderObservation, State
-from pytest_aibackend.probes.protocols import PROTOCOLS, Verdict, ask_openai_like
+from pytest_aibackend.probes.protocols import PROTOCOLS, Verdict, ask_openai_like, rule_out_litellm
 from pytest_aibackend.probes.redact import redact_url
+from pytest_aibackend.probes.sniff import HTTP, TLS, sniff
 from pytest_aibackend.probes.targets import ProviderTarget
 from pytest_aibackend.probes.urls import BadUrlError, BaseUrl, parse_base_url
 
@@ -41,6 +42,8 @@ async def probe_provider(target: ProviderTarget, budget: Budget) -> ProviderObse
         verdict = await protocol(asker, base)
         if verdict.state in (State.WRONG_SERVICE, State.BAD_RESPONSE) and verdict.seems_to_be is None:
             verdict = await _identify(verdict, asker, base)
+        elif verdict.state is State.DOWN and verdict.is_hung_up:
+            verdict = await _listen_closer(verdict, base, budget)
         health = await _ask_health_endpoint(target, base, asker, verdict)
     return _observe(target, base, budget, verdict, health)
 
@@ -99,9 +102,9 @@ def _auth_headers(target: ProviderTarget, base: BaseUrl) -> dict[str, str]:
 async def _identify(verdict: Verdict, asker: HttpAsker, base: BaseUrl) -> Verdict:
     """Ask a stranger a little more, to be able to say what it seems to be."""
     answers = list(verdict.answers)
-    if guess_service(answers) is None:
+    if guess_service(answers) not in SURE:
         asked = {answer.path for answer in answers}
-        urls = (f"{base.root}/", f"{base.openai_root}/models", f"{base.root}/version")
+        urls = (base.root + LIVELINESS, f"{base.root}/", f"{base.openai_root}/models", f"{base.root}/version")
         answers += [await asker.ask(url) for url in urls if (url.removeprefix(base.origin)) not in asked]
     guess = guess_service(answers)
     if guess is None:
@@ -110,6 +113,17 @@ async def _identify(verdict: Verdict, asker: HttpAsker, base: BaseUrl) -> Verdic
         return verdict.as_seeming(guess)
     more = f"; it seems to be {guess}" if guess != verdict.wanted else ""
     return replace(verdict, seems_to_be=guess, detail=verdict.detail + more)
+
+
+async def _listen_closer(verdict: Verdict, base: BaseUrl, budget: Budget) -> Verdict:
+    """Find out what it is that hangs up when it is spoken to in HTTP."""
+    service = await sniff(base.host, base.port, budget)
+    if service is None or service == HTTP:
+        return verdict
+    if service == TLS:
+        detail = "it speaks TLS, and is asked with http://"
+        return replace(verdict, state=State.WRONG_SERVICE, detail=detail, seems_to_be=service)
+    return verdict.as_seeming(service)
 
 
 async def _ask_health_endpoint(
@@ -123,6 +137,10 @@ async def _ask_health_endpoint(
     parts = urlsplit(url)
     if not url.startswith(f"{base.origin}/"):
         return None, f"it is on another host ({parts.hostname}), and was not asked"
+    if parts.path.rstrip("/").endswith("/health") and not any(
+        answer.path == parts.path for answer in verdict.answers
+    ):
+        verdict = await rule_out_litellm(verdict, asker, base)
     if guess_service(list(verdict.answers)) == LITELLM and parts.path.rstrip("/").endswith("/health"):
         return None, "it was not asked: LiteLLM's /health calls every deployment, which costs money"
     path = url.removeprefix(base.origin)

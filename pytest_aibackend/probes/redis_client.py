@@ -34,7 +34,7 @@ def connect(target: RedisTarget, *, anonymous: bool = False) -> Redis:
             "ssl_ca_certs": ssl_library.get_default_verify_paths().cafile,
         }
     if not anonymous:
-        options |= {"username": target.username, "password": target.password, "client_name": CLIENT_NAME}
+        options |= {"username": target.username, "password": target.password}
     return Redis(
         host=target.host,
         port=target.port,

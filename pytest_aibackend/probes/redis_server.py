@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from pytest_aibackend.probes.redact import clean_text
 from pytest_aibackend.probes.redis_client import CLIENT_NAME, connect, explain_redis
 from pytest_aibackend.probes.redis_names import in_namespace, is_litellm_name, prefix_of
 from pytest_aibackend.probes.redis_namespace import probe_namespace
+from pytest_aibackend.probes.sniff import HTTP, REDIS, SSH, TLS, sniff
 from pytest_aibackend.probes.targets import RedisTarget
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ async def probe_redis(target: RedisTarget, budget: Budget) -> RedisObservation:
     begin = time.perf_counter()
     state, detail = State.OK, "it answers as Redis does"
     client = connect(target)
+    sniffing = asyncio.create_task(sniff(target.host, target.port, budget))
     try:
         async with asyncio.timeout_at(budget.deadline):
             await _ask(client, target, budget, facts, begin)
@@ -53,6 +56,9 @@ async def probe_redis(target: RedisTarget, budget: Budget) -> RedisObservation:
         state, detail = explain_redis(error)
     finally:
         await _close(client)
+    service = await sniffing
+    if "latency_s" not in facts and state in (State.TIMEOUT, State.DOWN, State.TLS_ERROR):
+        state, detail = _name_stranger(service, target) or (state, detail)
     if "state" in facts:
         state, detail = facts.pop("state"), facts.pop("detail")
     latency = facts.get("latency_s")
@@ -66,6 +72,16 @@ async def probe_redis(target: RedisTarget, budget: Budget) -> RedisObservation:
         namespace=target.namespace,
         **facts,
     )
+
+
+def _name_stranger(service: str | None, target: RedisTarget) -> tuple[State, str] | None:
+    if service == REDIS and target.ssl:
+        return State.TLS_ERROR, "it speaks Redis's protocol without TLS, and is asked with TLS"
+    if service == TLS and not target.ssl:
+        return State.TLS_ERROR, "it speaks TLS, and is asked without"
+    if service in (HTTP, SSH):
+        return State.WRONG_SERVICE, f"it does not answer as Redis: it seems to be {service}"
+    return None
 
 
 async def _ask(
@@ -90,6 +106,7 @@ async def _ask(
     if facts.get("state") is State.LOADING or info.get("loading"):
         facts["state"], facts["detail"] = State.LOADING, "it is loading its data into memory"
         return
+    await _set_name(client)
     facts["clients"] = await _list_clients(client)
     scan_until = asyncio.get_running_loop().time() + SCAN_SHARE * budget.left_s
     probe: asyncio.Task[NamespaceProbe] | None = None
@@ -148,6 +165,13 @@ def _text(value: object) -> str | None:
     return None if value is None else clean_text(str(value), longest=60)
 
 
+async def _set_name(client: Redis) -> None:
+    from redis.exceptions import ResponseError
+
+    with contextlib.suppress(ResponseError):  # an ACL may forbid it; then we are listed among the clients
+        await client.client_setname(CLIENT_NAME)
+
+
 async def _list_clients(client: Redis) -> tuple[RedisClient, ...] | None:
     from redis.exceptions import ResponseError
 
@@ -159,6 +183,8 @@ async def _list_clients(client: Redis) -> tuple[RedisClient, ...] | None:
     for row in rows:
         if row.get("name") == CLIENT_NAME or row.get("flags", "").startswith(("S", "M")):
             continue  # ourselves, and replication
+        if not row.get("name") and not row.get("lib-name") and row.get("cmd") in ("NULL", "ping"):
+            continue  # has only knocked: most likely one of our own probes
         address = row.get("addr", "").rpartition(":")[0]
         database = row.get("db", "0")
         found[

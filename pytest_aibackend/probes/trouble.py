@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from pytest_aibackend.probes.observations import State
 from pytest_aibackend.probes.redact import clean_text
 
-__all__ = ["explain"]
+__all__ = ["HANG_UPS", "explain"]
+
+_RESET = "the connection was reset before the answer was complete"
+_CLOSED = "it closed the connection without an answer"
+HANG_UPS = (_RESET, _CLOSED)
 
 # OpenSSL's X509_V_ERR_* numbers, as ssl.SSLCertVerificationError.verify_code gives them.
 _CERTIFICATE_TROUBLES = {
@@ -86,7 +90,7 @@ def _os_words(error: OSError) -> tuple[State, str] | None:
     if isinstance(error, ConnectionRefusedError):
         return State.DOWN, "nothing listens there: the connection is refused"
     if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
-        return State.DOWN, "the connection was reset before the answer was complete"
+        return State.DOWN, _RESET
     if isinstance(error, TimeoutError) or number == errno.ETIMEDOUT:
         return State.TIMEOUT, "the connection was not established in time"
     if number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN):
@@ -107,7 +111,7 @@ def _protocol_words(error: BaseException) -> tuple[State, str]:
             return State.WRONG_SERVICE, "it speaks SSH, not HTTP"
         return State.WRONG_SERVICE, "it does not speak HTTP"
     if "disconnected without sending" in text or not text:
-        return State.DOWN, "it closed the connection without an answer"
+        return State.DOWN, _CLOSED
     if "peer closed connection" in text:
         return State.BAD_RESPONSE, "it closed the connection in the middle of the answer"
     name = type(error).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -158,16 +158,16 @@ def slow_drip(pause_s: float = 0.05) -> HostileServer:
 
 def never_answers() -> HostileServer:
     """Accepts, and says nothing."""
-    return HostileServer(lambda connection, closing: _wait(closing))
+    return HostileServer(_wait)
 
 
-def _wait(closing: threading.Event) -> None:
+def _wait(_connection: socket.socket, closing: threading.Event) -> None:
     closing.wait()
 
 
 def closes_at_once() -> HostileServer:
     """Accepts, and hangs up."""
-    return HostileServer(lambda connection, closing: None)
+    return HostileServer(lambda _connection, _closing: None)
 
 
 def speaks(greeting: bytes) -> HostileServer:
@@ -194,15 +194,15 @@ def tls(
         alternative: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         alternative = x509.DNSName(host)
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(days=days[0]))
-        .not_valid_after(now + datetime.timedelta(days=days[1]))
+        .not_valid_before(now + dt.timedelta(days=days[0]))
+        .not_valid_after(now + dt.timedelta(days=days[1]))
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

@@ -44,8 +44,8 @@ class VllmServer(FakeServer):
 
     def reply(self, request: Received) -> Reply:
         path = request.path.partition("?")[0]
-        allowed = (None, f"Bearer {self.api_key}")
-        if self.api_key and path.startswith("/v1") and request.headers.get("authorization") != allowed[1]:
+        given = request.headers.get("authorization")
+        if self.api_key and path.startswith("/v1") and given != f"Bearer {self.api_key}":
             return as_json({"error": "Unauthorized"}, 401)
         routes: dict[str, tuple[str, Any]] = {
             "/health": ("GET", self._health),
@@ -67,10 +67,10 @@ class VllmServer(FakeServer):
         kind = "TooManyRequests" if status == 429 else "InternalServerError"
         return _error(f"injected fault {status} of {self.name}", kind, status)
 
-    def _health(self, request: Received) -> Reply:
+    def _health(self, _request: Received) -> Reply:
         return Reply(status=503 if self.engine_dead else 200, content_type="")
 
-    def _models(self, request: Received) -> Reply:
+    def _models(self, _request: Received) -> Reply:
         now = int(time.time())
         return as_json({"object": "list", "data": [_card(model, now) for model in self.models]})
 
@@ -103,7 +103,7 @@ class VllmServer(FakeServer):
         reason = "length" if cut else "stop"
         usage = _usage(count_tokens(body["messages"]), len(tokens))
         if not body.get("stream"):
-            message = {
+            message: dict[str, Any] = {
                 "role": "assistant",
                 "content": "".join(tokens),
                 "refusal": None,
