@@ -50,14 +50,20 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
 
     generate = commands.add_parser("generate", help="write the gateway's file from the sources")
-    generate.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
-    generate.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if it would change")
+    generate.add_argument(
+        "--config", type=Path, default=Path("config"), metavar="DIR", help="default: config"
+    )
+    generate.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 with a diff if it would change"
+    )
     generate.add_argument("--output", metavar="FILE|-", help="default: DIR/litellm-unified.yaml; - prints it")
     generate.set_defaults(run=_generate)
 
     ports = commands.add_parser("ports", help="show the registered ports, who listens, and conflicts")
     ports.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
-    ports.add_argument("--required", action="store_true", help="only required services; a silent one is an error")
+    ports.add_argument(
+        "--required", action="store_true", help="only required services; a silent one is an error"
+    )
     ports.add_argument("--port", type=int, metavar="N", help="only this port")
     ports.add_argument("--json", action="store_true", help="print JSON and nothing else")
     ports.set_defaults(run=_ports)
@@ -68,8 +74,13 @@ def _parser() -> argparse.ArgumentParser:
         ("status", "show the embedded stack"),
     ):
         command = commands.add_parser(name, help=text)
-        command.add_argument("--config", type=Path, default=Path("examples/embedded"), metavar="DIR",
-                             help="default: examples/embedded")
+        command.add_argument(
+            "--config",
+            type=Path,
+            default=Path("examples/embedded"),
+            metavar="DIR",
+            help="default: examples/embedded",
+        )
         if name == "up":
             command.add_argument("--detach", action="store_true", help="return when all services are ready")
         if name == "status":
@@ -85,8 +96,9 @@ def _parser() -> argparse.ArgumentParser:
 
     schema = commands.add_parser("schema", help="write the JSON Schemas of the source files")
     schema.add_argument("action", choices=("export",))
-    schema.add_argument("--output", type=Path, default=Path("config/schemas"), metavar="DIR",
-                        help="default: config/schemas")
+    schema.add_argument(
+        "--output", type=Path, default=Path("config/schemas"), metavar="DIR", help="default: config/schemas"
+    )
     schema.set_defaults(run=_schema)
 
     docs = commands.add_parser("docs", help="print the rule catalogue as Markdown")
@@ -107,7 +119,9 @@ def _generate(arguments: argparse.Namespace, _rest: list[str]) -> int:
     from pytest_aibackend.litellm.command import generate
 
     output = arguments.output
-    return generate(arguments.config, check=arguments.check, output=output if output in (None, "-") else Path(output))
+    return generate(
+        arguments.config, check=arguments.check, output=output if output in (None, "-") else Path(output)
+    )
 
 
 def _ports(arguments: argparse.Namespace, _rest: list[str]) -> int:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pytest_aibackend.litellm.served import expected_groups
-from pytest_aibackend.probes.targets import GatewayTarget, PortTarget, ProbeTargets, ProviderTarget, RedisTarget
+from pytest_aibackend.probes.targets import (
+    GatewayTarget,
+    PortTarget,
+    ProbeTargets,
+    ProviderTarget,
+    RedisTarget,
+)
 from pytest_aibackend.sources.backend import Backend
 
 if TYPE_CHECKING:
@@ -72,7 +78,9 @@ def _probe_once(targets: ProbeTargets, timeout_s: float, shared: Path | None) ->
         return observations
 
 
-def targets_of(backend: Backend, selected: Mapping[str, Iterable[str]], *, completions: bool = False) -> ProbeTargets:
+def targets_of(
+    backend: Backend, selected: Mapping[str, Iterable[str]], *, completions: bool = False
+) -> ProbeTargets:
     """Return what to probe for the selected subjects of the live groups."""
     names = set(selected.get("provider-health", ()))
     names |= {subject.partition("/")[0] for subject in selected.get("provider-model", ())}
@@ -127,7 +135,9 @@ def redis_target(backend: Backend) -> RedisTarget | None:
     url = _resolve(params.get("url"))
     parts = urlsplit(url) if url else None
     host = (parts.hostname if parts else None) or _resolve(params.get("host")) or os.environ.get("REDIS_HOST")
-    port = (parts.port if parts else None) or _number(_resolve(params.get("port")) or os.environ.get("REDIS_PORT"), 6379)
+    port = (parts.port if parts else None) or _number(
+        _resolve(params.get("port")) or os.environ.get("REDIS_PORT"), 6379
+    )
     password = unquote(parts.password) if parts and parts.password else _resolve(params.get("password"))
     username = unquote(parts.username) if parts and parts.username else _resolve(params.get("username"))
     database = parts.path.strip("/") if parts else _resolve(params.get("db"))

@@ -23,12 +23,20 @@ def checks_directory() -> Path:
 
 
 def run_checks(
-    config_dir: Path, *, as_json: bool, critical: bool, live: bool, extra: list[str], generated: Path | None = None
+    config_dir: Path,
+    *,
+    as_json: bool,
+    critical: bool,
+    live: bool,
+    extra: list[str],
+    generated: Path | None = None,
 ) -> int:
     """Run the checks over a directory; return 0 passed or warned, 1 failed, 2 wrong usage, 3 a bug of ours."""
     if not config_dir.is_dir():
-        print(f"aibackend: there is no configuration directory {config_dir}; name it with --config DIR",
-              file=sys.stderr)
+        print(
+            f"aibackend: there is no configuration directory {config_dir}; name it with --config DIR",
+            file=sys.stderr,
+        )
         return 2
     import pytest
 
@@ -38,7 +46,7 @@ def run_checks(
         str(checks_directory()),
         f"--aibackend-config={config_dir}",
         f"--rootdir={checks_directory()}",
-        f"--config-file={checks_directory() / 'pytest.ini'}",
+        f"--config-file={checks_directory() / 'standalone.ini'}",
         "-p", "no:cacheprovider",
         *(["--critical"] if critical else []),
         *(["--live"] if live else []),

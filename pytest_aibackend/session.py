@@ -68,14 +68,11 @@ class CheckSession:
 
     @cached_property
     def backend(self) -> Backend:
-        """Return the configuration, read once a process; raises pytest.UsageError without a directory."""
-        from pytest_aibackend.sources.backend import ConfigDirError, load_backend
+        """Return the configuration, read once a process."""
+        from pytest_aibackend.sources.backend import load_backend
 
         generated = self._config.getoption("--aibackend-generated")
-        try:
-            return load_backend(self.config_dir, generated=Path(generated) if generated else None)
-        except ConfigDirError as error:
-            raise pytest.UsageError(str(error)) from None
+        return load_backend(self.config_dir, generated=Path(generated) if generated else None)
 
     @cached_property
     def _groups(self) -> Mapping[str, Group]:
@@ -147,7 +144,11 @@ class CheckSession:
     def note_selected(self, items: Sequence[pytest.Item]) -> None:
         """Note the subjects of the live tests that will run."""
         for item in items:
-            if isinstance(item, pytest.Function) and item.get_closest_marker("live") and hasattr(item, "callspec"):
+            if (
+                isinstance(item, pytest.Function)
+                and item.get_closest_marker("live")
+                and hasattr(item, "callspec")
+            ):
                 if item.get_closest_marker("aibackend") is None:
                     continue
                 group = self._group_of(item)
@@ -202,7 +203,9 @@ class CheckSession:
         has_error = any(finding.severity is Severity.ERROR for finding in findings)
         if has_error or (findings and self._is_strict):
             _tell(item, group.check, Outcome.FAILED, findings, ignored)
-            pytest.fail("\n".join(f"{finding}\n  hint: {finding.hint}" for finding in findings), pytrace=False)
+            pytest.fail(
+                "\n".join(f"{finding}\n  hint: {finding.hint}" for finding in findings), pytrace=False
+            )
         _tell(item, group.check, Outcome.WARNED if findings else Outcome.PASSED, findings, ignored)
 
     def record(self, report: pytest.TestReport, payload: str) -> None:

@@ -23,11 +23,24 @@ def _groups(backend: Backend) -> list[str]:
 
 
 ENDPOINTS = declare_group(
-    Group(id="gateway-endpoint", check=8, noun="endpoint", needs=("gateway",), subjects=lambda _: _ENDPOINTS, live=True)
+    Group(
+        id="gateway-endpoint",
+        check=8,
+        noun="endpoint",
+        needs=("gateway",),
+        subjects=lambda _: _ENDPOINTS,
+        live=True,
+    )
 )
 MODEL_GROUPS = declare_group(
-    Group(id="gateway-model-group", check=8, noun="model group", needs=("gateway", "generated"), subjects=_groups,
-          live=True)
+    Group(
+        id="gateway-model-group",
+        check=8,
+        noun="model group",
+        needs=("gateway", "generated"),
+        subjects=_groups,
+        live=True,
+    )
 )
 
 
@@ -36,8 +49,15 @@ def _gateways(live: LiveBackend) -> tuple[GatewayObservation, ...]:
     return found
 
 
-def _problem(subject: str, message: str, hint: str, *, path: Path = ("deploy", "url"), source: str = "gateway",
-             severity: Severity | None = None) -> Problem:
+def _problem(
+    subject: str,
+    message: str,
+    hint: str,
+    *,
+    path: Path = ("deploy", "url"),
+    source: str = "gateway",
+    severity: Severity | None = None,
+) -> Problem:
     return Problem(source=source, path=path, message=message, hint=hint, subject=subject, severity=severity)
 
 
@@ -49,8 +69,11 @@ def gateway_not_alive(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _gateways(live):
         if not seen.liveness.state.is_healthy:
-            yield _problem("liveness", f"gateway at {seen.url}: {seen.liveness.endpoint} {seen.liveness.detail}",
-                           "start the gateway, or correct deploy.url")
+            yield _problem(
+                "liveness",
+                f"gateway at {seen.url}: {seen.liveness.endpoint} {seen.liveness.detail}",
+                "start the gateway, or correct deploy.url",
+            )
 
 
 @rule("gateway-not-ready", group=ENDPOINTS.id)
@@ -61,18 +84,28 @@ def gateway_not_ready(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _gateways(live):
         if seen.liveness.state.is_healthy and not seen.readiness.state.is_healthy:
-            yield _problem("readiness", f"gateway at {seen.url}: {seen.readiness.endpoint} {seen.readiness.detail}",
-                           "look into the gateway's log")
+            yield _problem(
+                "readiness",
+                f"gateway at {seen.url}: {seen.readiness.endpoint} {seen.readiness.detail}",
+                "look into the gateway's log",
+            )
 
 
 @rule("gateway-slow", group=ENDPOINTS.id, severity=Severity.WARNING)
 def gateway_slow(live: LiveBackend) -> Iterator[Problem]:
     """The gateway is healthy and took a large part of the time that a probe may take."""
     for seen in _gateways(live):
-        for name, answer in (("liveness", seen.liveness), ("readiness", seen.readiness), ("models", seen.models)):
+        for name, answer in (
+            ("liveness", seen.liveness),
+            ("readiness", seen.readiness),
+            ("models", seen.models),
+        ):
             if answer.state is State.SLOW:
-                yield _problem(name, f"gateway at {seen.url}: {answer.endpoint} {answer.detail}",
-                               "see whether the machine is overloaded")
+                yield _problem(
+                    name,
+                    f"gateway at {seen.url}: {answer.endpoint} {answer.detail}",
+                    "see whether the machine is overloaded",
+                )
 
 
 @rule("gateway-key-missing", group=ENDPOINTS.id)
@@ -83,8 +116,12 @@ def gateway_key_missing(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _gateways(live):
         if not seen.key_given and seen.models.state is State.UNAUTHORISED:
-            yield _problem("key", "the gateway asks for a key, and LITELLM_MASTER_KEY is not set here",
-                           "export LITELLM_MASTER_KEY", path=("general_settings", "master_key"))
+            yield _problem(
+                "key",
+                "the gateway asks for a key, and LITELLM_MASTER_KEY is not set here",
+                "export LITELLM_MASTER_KEY",
+                path=("general_settings", "master_key"),
+            )
 
 
 @rule("gateway-key-refused", group=ENDPOINTS.id)
@@ -95,9 +132,12 @@ def gateway_key_refused(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _gateways(live):
         if seen.key_given and seen.key_accepted is False:
-            yield _problem("key", "the gateway refuses the key in LITELLM_MASTER_KEY",
-                           "use the key that the gateway was started with, or restart it with the new one",
-                           path=("general_settings", "master_key"))
+            yield _problem(
+                "key",
+                "the gateway refuses the key in LITELLM_MASTER_KEY",
+                "use the key that the gateway was started with, or restart it with the new one",
+                path=("general_settings", "master_key"),
+            )
 
 
 @rule("gateway-open", group=ENDPOINTS.id)
@@ -108,12 +148,18 @@ def gateway_open(live: LiveBackend) -> Iterator[Problem]:
     `general_settings` only; under `litellm_settings` it is ignored (1.106.2).
     """
     for seen in _gateways(live):
-        open_to = [who for who, refused in (("a wrong key", seen.wrong_key_refused), ("no key", seen.no_key_refused))
-                   if refused is False]
+        open_to = [
+            who
+            for who, refused in (("a wrong key", seen.wrong_key_refused), ("no key", seen.no_key_refused))
+            if refused is False
+        ]
         if open_to:
-            yield _problem("key", f"the gateway answers requests with {' and with '.join(open_to)}",
-                           "set general_settings.master_key: os.environ/LITELLM_MASTER_KEY and restart it",
-                           path=("general_settings",))
+            yield _problem(
+                "key",
+                f"the gateway answers requests with {' and with '.join(open_to)}",
+                "set general_settings.master_key: os.environ/LITELLM_MASTER_KEY and restart it",
+                path=("general_settings",),
+            )
 
 
 @rule("gateway-models-unreadable", group=ENDPOINTS.id)
@@ -122,8 +168,11 @@ def gateway_models_unreadable(live: LiveBackend) -> Iterator[Problem]:
     for seen in _gateways(live):
         is_key_trouble = seen.models.state is State.UNAUTHORISED
         if seen.liveness.state.is_healthy and not seen.models.state.is_healthy and not is_key_trouble:
-            yield _problem("models", f"gateway at {seen.url}: {seen.models.endpoint} {seen.models.detail}",
-                           "look into the gateway's log")
+            yield _problem(
+                "models",
+                f"gateway at {seen.url}: {seen.models.endpoint} {seen.models.detail}",
+                "look into the gateway's log",
+            )
 
 
 @rule("gateway-workers-disagree", group=ENDPOINTS.id)
@@ -134,9 +183,14 @@ def gateway_workers_disagree(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _gateways(live):
         if seen.workers_disagree:
-            counts = ", ".join(f"{len(answer.groups)} models ({answer.count} times)" for answer in seen.answers)
-            yield _problem("models", f"of {seen.asks} asks, the gateway's workers listed {counts}",
-                           "wait for the reload to end; if it lasts, restart the gateway")
+            counts = ", ".join(
+                f"{len(answer.groups)} models ({answer.count} times)" for answer in seen.answers
+            )
+            yield _problem(
+                "models",
+                f"of {seen.asks} asks, the gateway's workers listed {counts}",
+                "wait for the reload to end; if it lasts, restart the gateway",
+            )
 
 
 def _group_path(backend: Backend, group: str) -> Path:
@@ -158,13 +212,23 @@ def model_group_not_served(live: LiveBackend) -> Iterator[Problem]:
         if seen.served_groups is None:
             why = seen.models.detail if seen.liveness.state.is_healthy else "the gateway does not answer"
             for group in _groups(live.backend):
-                yield _problem(group, f"whether {group!r} is served could not be seen: {why}", "mend the gateway first",
-                               path=_group_path(live.backend, group), source="generated", severity=Severity.WARNING)
+                yield _problem(
+                    group,
+                    f"whether {group!r} is served could not be seen: {why}",
+                    "mend the gateway first",
+                    path=_group_path(live.backend, group),
+                    source="generated",
+                    severity=Severity.WARNING,
+                )
             continue
         for group in seen.missing_groups:
-            yield _problem(group, f"the gateway does not serve {group!r}",
-                           "reload the gateway; if it stays away, look for the dropped deployment in its log",
-                           path=_group_path(live.backend, group), source="generated")
+            yield _problem(
+                group,
+                f"the gateway does not serve {group!r}",
+                "reload the gateway; if it stays away, look for the dropped deployment in its log",
+                path=_group_path(live.backend, group),
+                source="generated",
+            )
 
 
 @rule("ghost-model-group", group=MODEL_GROUPS.id)
@@ -178,10 +242,16 @@ def ghost_model_group(live: LiveBackend) -> Iterator[Problem]:
     for seen in _gateways(live):
         for group in seen.ghost_groups:
             # LiteLLM lists a wildcard as every model it knows of that provider.
-            if not wildcards or not (group in wildcards or any(fnmatch.fnmatchcase(group, each) for each in wildcards)):
-                yield _problem(group, f"the gateway serves {group!r}, which its file does not name",
-                               "reload the gateway, or find out which file it was started with",
-                               path=(), source="generated")
+            if not wildcards or not (
+                group in wildcards or any(fnmatch.fnmatchcase(group, each) for each in wildcards)
+            ):
+                yield _problem(
+                    group,
+                    f"the gateway serves {group!r}, which its file does not name",
+                    "reload the gateway, or find out which file it was started with",
+                    path=(),
+                    source="generated",
+                )
 
 
 @rule("completion-fails", group=MODEL_GROUPS.id)
@@ -190,12 +260,20 @@ def completion_fails(live: LiveBackend) -> Iterator[Problem]:
     for seen in _gateways(live):
         for completion in seen.completions:
             if not completion.state.is_healthy:
-                yield _problem(completion.group, f"a completion of {completion.group!r} fails: {completion.detail}",
-                               "look at the provider of this model group (check 7)",
-                               path=_group_path(live.backend, completion.group), source="generated")
+                yield _problem(
+                    completion.group,
+                    f"a completion of {completion.group!r} fails: {completion.detail}",
+                    "look at the provider of this model group (check 7)",
+                    path=_group_path(live.backend, completion.group),
+                    source="generated",
+                )
             elif completion.fallbacks:
-                yield _problem(completion.group,
-                               f"{completion.group!r} was answered by {completion.model} after {completion.fallbacks}"
-                               " fallbacks", "look at the first provider of this model group (check 7)",
-                               path=_group_path(live.backend, completion.group), source="generated",
-                               severity=Severity.WARNING)
+                yield _problem(
+                    completion.group,
+                    f"{completion.group!r} was answered by {completion.model} after {completion.fallbacks}"
+                    " fallbacks",
+                    "look at the first provider of this model group (check 7)",
+                    path=_group_path(live.backend, completion.group),
+                    source="generated",
+                    severity=Severity.WARNING,
+                )

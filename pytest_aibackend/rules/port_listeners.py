@@ -14,7 +14,14 @@ from pytest_aibackend.sources.backend import Backend
 __all__ = ["LISTENERS"]
 
 LISTENERS = declare_group(
-    Group(id="port-listener", check=6, noun="service", needs=("ports",), subjects=lambda b: list(b.ports), live=True)
+    Group(
+        id="port-listener",
+        check=6,
+        noun="service",
+        needs=("ports",),
+        subjects=lambda b: list(b.ports),
+        live=True,
+    )
 )
 # Programs by what a service's name or description says of it: a listener that is one of the others is foreign.
 _PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
@@ -38,8 +45,14 @@ def _who(listener: Listener) -> str:
 
 
 def _problem(seen: PortObservation, message: str, hint: str, severity: Severity | None = None) -> Problem:
-    return Problem(source="ports", path=(seen.name, "port"), message=message, hint=hint, subject=seen.name,
-                   severity=severity)
+    return Problem(
+        source="ports",
+        path=(seen.name, "port"),
+        message=message,
+        hint=hint,
+        subject=seen.name,
+        severity=severity,
+    )
 
 
 @rule("required-port-silent", group=LISTENERS.id)
@@ -52,8 +65,11 @@ def required_port_silent(live: LiveBackend) -> Iterator[Problem]:
         entry = live.backend.ports[seen.name]
         if entry.required and not seen.reachable and not seen.listeners:
             start = f"systemctl start {entry.service}" if entry.service else f"start {seen.name}"
-            yield _problem(seen, f"nothing listens on port {seen.port}, where {seen.name} is required: {seen.detail}",
-                           f"{start}, or correct its port")
+            yield _problem(
+                seen,
+                f"nothing listens on port {seen.port}, where {seen.name} is required: {seen.detail}",
+                f"{start}, or correct its port",
+            )
 
 
 @rule("foreign-listener", group=LISTENERS.id)
@@ -67,8 +83,11 @@ def foreign_listener(live: LiveBackend) -> Iterator[Problem]:
         for listener in seen.listeners or ():
             name = (listener.process or "").lower()
             if expected and name and not any(part in name for part in expected):
-                yield _problem(seen, f"port {seen.port} is registered for {seen.name}, and {_who(listener)} listens on it",
-                               "stop that program, or give one of them another port")
+                yield _problem(
+                    seen,
+                    f"port {seen.port} is registered for {seen.name}, and {_who(listener)} listens on it",
+                    "stop that program, or give one of them another port",
+                )
 
 
 @rule("listener-on-all-interfaces", group=LISTENERS.id, severity=Severity.WARNING)

@@ -70,7 +70,9 @@ def provider_timeout(live: LiveBackend) -> Iterator[Problem]:
     It hangs, is overloaded, or a firewall drops the packets. `--aibackend-timeout` sets the time.
     """
     for provider, seen in _seen(live, State.TIMEOUT):
-        yield _problem(provider, seen, "look into its log, or give it more time with --aibackend-timeout", by_need=True)
+        yield _problem(
+            provider, seen, "look into its log, or give it more time with --aibackend-timeout", by_need=True
+        )
 
 
 @rule("provider-slow", group=HEALTH.id, severity=Severity.WARNING)
@@ -80,7 +82,9 @@ def provider_slow(live: LiveBackend) -> Iterator[Problem]:
     llama-cpp-python answers late while it generates, since its endpoints share one lock.
     """
     for provider, seen in _seen(live, State.SLOW):
-        yield _problem(provider, seen, "see whether it is overloaded; llama-cpp-python waits while it generates")
+        yield _problem(
+            provider, seen, "see whether it is overloaded; llama-cpp-python waits while it generates"
+        )
 
 
 @rule("provider-loading", group=HEALTH.id)
@@ -90,7 +94,9 @@ def provider_loading(live: LiveBackend) -> Iterator[Problem]:
     Wait and run the check again.
     """
     for provider, seen in _seen(live, State.LOADING):
-        yield _problem(provider, seen, "wait until the model is loaded, and run the check again", by_need=True)
+        yield _problem(
+            provider, seen, "wait until the model is loaded, and run the check again", by_need=True
+        )
 
 
 @rule("provider-unauthorised", group=HEALTH.id)
@@ -101,7 +107,11 @@ def provider_unauthorised(live: LiveBackend) -> Iterator[Problem]:
     """
     for provider, seen in _seen(live, State.UNAUTHORISED):
         if provider.env_var not in live.observations.unset_variables:
-            hint = f"see whether {provider.env_var} holds the right key" if provider.env_var else "name its key's variable as env_var"
+            hint = (
+                f"see whether {provider.env_var} holds the right key"
+                if provider.env_var
+                else "name its key's variable as env_var"
+            )
             yield _problem(provider, seen, hint, key="env_var")
 
 
@@ -177,7 +187,9 @@ def model_not_on_provider(live: LiveBackend) -> Iterator[Problem]:
         names = provider.model_names
         for model in seen.missing_models:
             there = seen.models or ()
-            listed = ", ".join(there[:_LISTED]) + (f" and {len(there) - _LISTED} more" if len(there) > _LISTED else "")
+            listed = ", ".join(there[:_LISTED]) + (
+                f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
+            )
             how = f"ollama pull {model}" if provider.type == "ollama" else "load it"
             yield Problem(
                 source="providers",

@@ -21,7 +21,11 @@ _NEARLY_FULL: Final = 0.9
 def _is_cached(backend: Backend) -> bool:
     settings = backend.gateway.litellm_settings
     params = settings.get("cache_params")
-    return settings.get("cache") is True and isinstance(params, dict) and str(params.get("type", "redis")) == "redis"
+    return (
+        settings.get("cache") is True
+        and isinstance(params, dict)
+        and str(params.get("type", "redis")) == "redis"
+    )
 
 
 def _endpoint(backend: Backend) -> list[str]:
@@ -42,7 +46,9 @@ ENDPOINT = declare_group(
     Group(id="redis-endpoint", check=11, noun="redis", needs=("gateway",), subjects=_endpoint, live=True)
 )
 NAMESPACE = declare_group(
-    Group(id="redis-namespace", check=11, noun="namespace", needs=("gateway",), subjects=_namespace, live=True)
+    Group(
+        id="redis-namespace", check=11, noun="namespace", needs=("gateway",), subjects=_namespace, live=True
+    )
 )
 
 
@@ -55,10 +61,18 @@ def _healthy(live: LiveBackend) -> Iterator[RedisObservation]:
     yield from (seen for seen in _seen(live) if seen.state.is_healthy)
 
 
-def _at(live: LiveBackend, group: Group, message: str, hint: str, *keys: str, severity: Severity | None = None) -> Problem:
+def _at(
+    live: LiveBackend, group: Group, message: str, hint: str, *keys: str, severity: Severity | None = None
+) -> Problem:
     subject = next(iter(group.subjects(live.backend)), "redis")
-    return Problem(source="gateway", path=(*_PARAMS, *keys), message=message, hint=hint, subject=subject,
-                   severity=severity)
+    return Problem(
+        source="gateway",
+        path=(*_PARAMS, *keys),
+        message=message,
+        hint=hint,
+        subject=subject,
+        severity=severity,
+    )
 
 
 @rule("redis-down", group=ENDPOINT.id)
@@ -70,8 +84,13 @@ def redis_down(live: LiveBackend) -> Iterator[Problem]:
     silent = (State.DOWN, State.TIMEOUT, State.DNS_ERROR, State.TLS_ERROR, State.BAD_URL)
     for seen in _seen(live):
         if seen.state in silent:
-            yield _at(live, ENDPOINT, f"Redis at {seen.address}: {seen.detail}", "start it, or correct host and port",
-                      "host")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"Redis at {seen.address}: {seen.detail}",
+                "start it, or correct host and port",
+                "host",
+            )
 
 
 @rule("redis-unauthorised", group=ENDPOINT.id)
@@ -79,8 +98,13 @@ def redis_unauthorised(live: LiveBackend) -> Iterator[Problem]:
     """The cache server refuses the password, or asks for one where none is configured."""
     for seen in _seen(live):
         if seen.state is State.UNAUTHORISED:
-            yield _at(live, ENDPOINT, f"Redis at {seen.address}: {seen.detail}",
-                      "set cache_params.password: os.environ/REDIS_PASSWORD, and that variable", "password")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"Redis at {seen.address}: {seen.detail}",
+                "set cache_params.password: os.environ/REDIS_PASSWORD, and that variable",
+                "password",
+            )
 
 
 @rule("redis-loading", group=ENDPOINT.id)
@@ -88,7 +112,13 @@ def redis_loading(live: LiveBackend) -> Iterator[Problem]:
     """The cache server is still reading its data from disk and refuses commands meanwhile."""
     for seen in _seen(live):
         if seen.state is State.LOADING:
-            yield _at(live, ENDPOINT, f"Redis at {seen.address}: {seen.detail}", "wait, and run the check again", "host")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"Redis at {seen.address}: {seen.detail}",
+                "wait, and run the check again",
+                "host",
+            )
 
 
 @rule("redis-wrong-service", group=ENDPOINT.id)
@@ -96,7 +126,9 @@ def redis_wrong_service(live: LiveBackend) -> Iterator[Problem]:
     """Something answers at the cache server's address, and it is not Redis, or a broken one."""
     for seen in _seen(live):
         if seen.state in (State.WRONG_SERVICE, State.BAD_RESPONSE, State.REDIRECTED, State.RATE_LIMITED):
-            yield _at(live, ENDPOINT, f"Redis at {seen.address}: {seen.detail}", "correct host and port", "port")
+            yield _at(
+                live, ENDPOINT, f"Redis at {seen.address}: {seen.detail}", "correct host and port", "port"
+            )
 
 
 @rule("redis-slow", group=ENDPOINT.id, severity=Severity.WARNING)
@@ -104,8 +136,13 @@ def redis_slow(live: LiveBackend) -> Iterator[Problem]:
     """The cache server took a large part of the time that a probe may take: slower than no cache."""
     for seen in _seen(live):
         if seen.state is State.SLOW:
-            yield _at(live, ENDPOINT, f"Redis at {seen.address}: {seen.detail}", "look for long commands with SLOWLOG",
-                      "host")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"Redis at {seen.address}: {seen.detail}",
+                "look for long commands with SLOWLOG",
+                "host",
+            )
 
 
 @rule("redis-too-old", group=ENDPOINT.id, severity=Severity.WARNING)
@@ -113,7 +150,11 @@ def redis_too_old(live: LiveBackend) -> Iterator[Problem]:
     """The cache server is older than version 6, which has no users and gets no security fixes."""
     for seen in _healthy(live):
         parts = (seen.version or "").split(".")
-        if len(parts) >= 2 and all(part.isdigit() for part in parts[:2]) and (int(parts[0]), int(parts[1])) < _OLDEST:
+        if (
+            len(parts) >= 2
+            and all(part.isdigit() for part in parts[:2])
+            and (int(parts[0]), int(parts[1])) < _OLDEST
+        ):
             yield _at(live, ENDPOINT, f"{seen.server} {seen.version} is older than 6.0", "upgrade it", "host")
 
 
@@ -122,8 +163,13 @@ def redis_read_only(live: LiveBackend) -> Iterator[Problem]:
     """The cache server is a replica: it takes no writes, so nothing is ever cached."""
     for seen in _healthy(live):
         if seen.role == "slave":
-            yield _at(live, ENDPOINT, f"Redis at {seen.address} is a replica and takes no writes",
-                      "name the primary server", "host")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"Redis at {seen.address} is a replica and takes no writes",
+                "name the primary server",
+                "host",
+            )
 
 
 @rule("redis-memory", group=ENDPOINT.id, severity=Severity.WARNING)
@@ -140,11 +186,21 @@ def redis_memory(live: LiveBackend) -> Iterator[Problem]:
         share = (seen.used_memory or 0) / seen.maxmemory
         others = sum(prefix.count for prefix in seen.foreign_prefixes)
         if policy.startswith("allkeys") and others:
-            yield _at(live, ENDPOINT, f"maxmemory-policy {policy} drops keys of everybody, and {others} keys here"
-                      " belong to others", "set maxmemory-policy volatile-lru, or give the gateway its own server", "host")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"maxmemory-policy {policy} drops keys of everybody, and {others} keys here belong to others",
+                "set maxmemory-policy volatile-lru, or give the gateway its own server",
+                "host",
+            )
         elif policy in _KEEPS_ALL and share > _NEARLY_FULL:
-            yield _at(live, ENDPOINT, f"the server is {share:.0%} full and its policy {policy} refuses writes then",
-                      "raise maxmemory, or set maxmemory-policy volatile-lru", "host")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"the server is {share:.0%} full and its policy {policy} refuses writes then",
+                "raise maxmemory, or set maxmemory-policy volatile-lru",
+                "host",
+            )
 
 
 @rule("redis-without-password", group=ENDPOINT.id, severity=Severity.WARNING)
@@ -156,8 +212,13 @@ def redis_without_password(live: LiveBackend) -> Iterator[Problem]:
     for seen in _healthy(live):
         host = seen.address.rpartition(":")[0]
         if seen.password_required is False and host not in ("127.0.0.1", "localhost", "::1", "[::1]"):
-            yield _at(live, ENDPOINT, f"Redis at {seen.address} asks nobody for a password",
-                      "set requirepass and cache_params.password: os.environ/REDIS_PASSWORD", "host")
+            yield _at(
+                live,
+                ENDPOINT,
+                f"Redis at {seen.address} asks nobody for a password",
+                "set requirepass and cache_params.password: os.environ/REDIS_PASSWORD",
+                "host",
+            )
 
 
 @rule("namespace-missing", group=NAMESPACE.id)
@@ -167,8 +228,15 @@ def namespace_missing(live: LiveBackend) -> Iterator[Problem]:
     They cannot be told apart, counted or cleared without touching other people's data. LiteLLM puts
     `cache_params.namespace` before every key (1.106.2, caching/redis_cache.py).
     """
-    if _is_cached(live.backend) and not live.backend.gateway.litellm_settings["cache_params"].get("namespace"):
-        yield _at(live, NAMESPACE, "the cache has no namespace", 'add namespace: "litellm:unified" under cache_params')
+    if _is_cached(live.backend) and not live.backend.gateway.litellm_settings["cache_params"].get(
+        "namespace"
+    ):
+        yield _at(
+            live,
+            NAMESPACE,
+            "the cache has no namespace",
+            'add namespace: "litellm:unified" under cache_params',
+        )
 
 
 @rule("namespace-unusable", group=NAMESPACE.id)
@@ -177,8 +245,13 @@ def namespace_unusable(live: LiveBackend) -> Iterator[Problem]:
     for seen in _healthy(live):
         probe = seen.namespace_probe
         if probe is not None and probe.detail:
-            yield _at(live, NAMESPACE, f"inside the namespace {seen.namespace!r}: {probe.detail}",
-                      "see what the server allows this user (ACL) and whether it is full", "namespace")
+            yield _at(
+                live,
+                NAMESPACE,
+                f"inside the namespace {seen.namespace!r}: {probe.detail}",
+                "see what the server allows this user (ACL) and whether it is full",
+                "namespace",
+            )
 
 
 @rule("keys-outside-namespace", group=NAMESPACE.id, severity=Severity.WARNING)
@@ -187,5 +260,11 @@ def keys_outside_namespace(live: LiveBackend) -> Iterator[Problem]:
     for seen in _healthy(live):
         if seen.own_keys_outside and seen.namespace:
             examples = ", ".join(seen.own_keys_outside_examples[:3])
-            yield _at(live, NAMESPACE, f"{seen.own_keys_outside} keys of a gateway lie outside {seen.namespace!r},"
-                      f" such as {examples}", "let them expire, or delete them once nobody uses them", "namespace")
+            yield _at(
+                live,
+                NAMESPACE,
+                f"{seen.own_keys_outside} keys of a gateway lie outside {seen.namespace!r},"
+                f" such as {examples}",
+                "let them expire, or delete them once nobody uses them",
+                "namespace",
+            )

@@ -15,8 +15,18 @@ from typing import Any, Final
 from pytest_aibackend.findings import Finding, Problem, Severity, sort_findings
 from pytest_aibackend.sources.backend import Backend
 
-__all__ = ["GROUPS", "RULES", "Group", "GroupResult", "LiveBackend", "Rule", "declare_group",
-    "declare_rule", "evaluate", "rule"]
+__all__ = [
+    "GROUPS",
+    "RULES",
+    "Group",
+    "GroupResult",
+    "LiveBackend",
+    "Rule",
+    "declare_group",
+    "declare_rule",
+    "evaluate",
+    "rule",
+]
 
 RuleFunction = Callable[[Any], Iterator[Problem]]  # of a Backend, or of a LiveBackend where the group is live
 
@@ -86,7 +96,11 @@ def rule(
         assert rule_id not in RULES, f"rule {rule_id} is registered twice"
         groups = (group,) if isinstance(group, str) else group
         RULES[rule_id] = Rule(
-            id=rule_id, groups=groups, severity=severity, documentation=inspect.getdoc(function) or "", find=function
+            id=rule_id,
+            groups=groups,
+            severity=severity,
+            documentation=inspect.getdoc(function) or "",
+            find=function,
         )
         return function
 
@@ -110,8 +124,11 @@ def evaluate(backend: Backend, *, live: LiveBackend | None = None) -> Mapping[st
     A group whose files could not be read is left out: it is blocked. A rule that raises spoils the
     groups it reports to and no other; the exception is kept for them to raise.
     """
-    open_groups = {group.id: group for group in GROUPS.values()
-        if group.live == (live is not None) and backend.is_loaded(*group.needs)}
+    open_groups = {
+        group.id: group
+        for group in GROUPS.values()
+        if group.live == (live is not None) and backend.is_loaded(*group.needs)
+    }
     found: dict[str, list[Finding]] = {group_id: [] for group_id in open_groups}
     crashes: dict[str, Exception] = {}
     for group in open_groups.values():

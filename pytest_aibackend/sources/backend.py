@@ -25,7 +25,7 @@ from pytest_aibackend.sources.models import (
 )
 from pytest_aibackend.sources.schema import Checked, check_against
 
-__all__ = ["FILES", "Backend", "ConfigDirError", "Source", "load_backend"]
+__all__ = ["FILES", "Backend", "Source", "load_backend"]
 
 FILES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -44,10 +44,6 @@ _MODELS: Final = {
 }
 _MAY_BE_ABSENT: Final = ("gateway", "generated")
 _IGNORE: Final = re.compile(r"#\s*aibackend:\s*ignore\[([^\]]*)\]")
-
-
-class ConfigDirError(Exception):
-    """The configuration directory itself cannot be used; the text says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +211,9 @@ class Backend:
         checked = self.sources[role].checked
         if checked is None:
             return []
-        return [self.finding(rule, Severity.ERROR, problem, in_file=True) for rule, problem in checked.problems]
+        return [
+            self.finding(rule, Severity.ERROR, problem, in_file=True) for rule, problem in checked.problems
+        ]
 
     @cached_property
     def _by_display(self) -> Mapping[str, Source]:
@@ -233,20 +231,13 @@ class Backend:
 def load_backend(config_dir: FilePath, *, generated: FilePath | None = None) -> Backend:
     """Read every source file of a directory once; what cannot be read is in the sources' problems.
 
-    `generated` names the gateway's file where it is not the one in the directory.
-    Raises ConfigDirError when the directory itself is missing or cannot be entered.
+    `generated` names the gateway's file where it is not the one in the directory. Raises nothing for what
+    is on the disk, also when the directory itself is missing.
     """
     try:
         entries = {entry.name for entry in config_dir.iterdir()}
-    except FileNotFoundError:
-        raise ConfigDirError(
-            f"there is no configuration directory {config_dir}; name it with --aibackend-config DIR"
-            " or the ini option aibackend_config"
-        ) from None
-    except NotADirectoryError:
-        raise ConfigDirError(f"{config_dir} is a file; name the directory that holds {FILES['providers']}") from None
-    except OSError as error:
-        raise ConfigDirError(f"{config_dir} cannot be read: {error.strerror}") from None
+    except OSError:
+        entries = set()  # then each file says for itself why it cannot be read
     paths = {role: config_dir / name for role, name in FILES.items()}
     if generated is not None:
         paths["generated"] = generated
@@ -265,25 +256,40 @@ def _load(role: str, path: FilePath, config_dir: FilePath, entries: set[str]) ->
         if path.is_dir():
             return failed("not-a-file", f"{path.name} is a directory", "put the file in its place")
         if path.exists() and not path.is_file():
-            return failed("not-a-file", f"{path.name} is not a regular file", "put a regular file in its place")
+            return failed(
+                "not-a-file", f"{path.name} is not a regular file", "put a regular file in its place"
+            )
         if path.is_file() and path.stat().st_size > yaml_text.MAX_BYTES:
             raw = path.open("rb").read(yaml_text.MAX_BYTES + 1)
         else:
             raw = path.read_bytes()
     except FileNotFoundError:
         if path.is_symlink():
-            return failed("missing-file", f"{path.name} is a symbolic link to nothing", "mend or remove the link")
+            return failed(
+                "missing-file", f"{path.name} is a symbolic link to nothing", "mend or remove the link"
+            )
         other = path.with_suffix(".yml").name
         if other in entries:
-            return failed("missing-file", f"{path.name} is missing, but there is {other}",
-                          f"rename {other} to {path.name}", exists=False)
+            return failed(
+                "missing-file",
+                f"{path.name} is missing, but there is {other}",
+                f"rename {other} to {path.name}",
+                exists=False,
+            )
         if role in _MAY_BE_ABSENT:
             return Source(role=role, path=path, display=display, exists=False)
-        return failed("missing-file", f"{path.name} is missing from {config_dir}",
-                      "restore it, or name another directory with --aibackend-config DIR", exists=False)
+        return failed(
+            "missing-file",
+            f"{path.name} is missing from {config_dir}",
+            "restore it, or name another directory with --aibackend-config DIR",
+            exists=False,
+        )
     except OSError as error:
-        return failed("unreadable-file", f"{path.name} cannot be read: {error.strerror}",
-                      "give the user that runs this the right to read it")
+        return failed(
+            "unreadable-file",
+            f"{path.name} cannot be read: {error.strerror}",
+            "give the user that runs this the right to read it",
+        )
     return _parse(role, path, display, raw)
 
 
@@ -296,17 +302,33 @@ def _parse(role: str, path: FilePath, display: str, raw: bytes) -> Source:
         if trouble.line is not None:
             marks[number] = (trouble.line, trouble.column or 1)
         problems.append(
-            (trouble.rule, Problem(source=role, path=(), message=trouble.message, hint=trouble.hint, subject=subject))
+            (
+                trouble.rule,
+                Problem(source=role, path=(), message=trouble.message, hint=trouble.hint, subject=subject),
+            )
         )
     checked = None
     if document is not None and not isinstance(document.data, dict):
-        kind = {list: "a list", str: "a piece of text", type(None): "nothing"}.get(type(document.data), "a bare value")
+        kind = {list: "a list", str: "a piece of text", type(None): "nothing"}.get(
+            type(document.data), "a bare value"
+        )
         message = f"{path.name} holds {kind}; it must be a mapping (key: value)"
         hint = "begin with the keys that the shipped file of this name begins with"
-        problems.append(("wrong-top-level", Problem(source=role, path=(), message=message, hint=hint, subject=subject)))
+        problems.append(
+            ("wrong-top-level", Problem(source=role, path=(), message=message, hint=hint, subject=subject))
+        )
         marks[0] = document.locate(())
         document = None
     elif document is not None and role in _MODELS:
         checked = check_against(_MODELS[role], role, document.data)
-    return Source(role=role, path=path, display=display, exists=True, raw=raw, document=document, checked=checked,
-                  problems=tuple(problems), marks=marks)
+    return Source(
+        role=role,
+        path=path,
+        display=display,
+        exists=True,
+        raw=raw,
+        document=document,
+        checked=checked,
+        problems=tuple(problems),
+        marks=marks,
+    )

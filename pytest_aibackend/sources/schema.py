@@ -66,7 +66,9 @@ def check_against(model: type[ModelT], role: str, data: dict[Any, Any]) -> Check
     for owner, path, key in _extras(cast(BaseModel, sound)):
         problems.append(_unknown_key(role, data, owner, _in_file(model, checked.original(path)), key))
     return Checked(
-        model=sound, problems=tuple(problems), kept={_in_file(model, path): order for path, order in kept.items()}
+        model=sound,
+        problems=tuple(problems),
+        kept={_in_file(model, path): order for path, order in kept.items()},
     )
 
 
@@ -115,7 +117,12 @@ def _location(details: Any) -> Path:
     return tuple(step for step in details["loc"] if step != "[key]")
 
 
-_NUMBER_WORDS: Final = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
+_NUMBER_WORDS: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+}
 
 
 def _problem(model: type[BaseModel], role: str, data: Any, details: Any) -> Located:
@@ -152,16 +159,30 @@ def _problem(model: type[BaseModel], role: str, data: Any, details: Any) -> Loca
         allowed = re.findall(r"'([^']*)'", context.get("expected", ""))
         near = suggest(value, allowed) if isinstance(value, str) else None
         choices = ", ".join(allowed)
-        return say("unknown-value", f"{name} is {shown}; it can be {choices}",
-                   f"did you mean {near!r}?" if near else f"use one of {choices}")
+        return say(
+            "unknown-value",
+            f"{name} is {shown}; it can be {choices}",
+            f"did you mean {near!r}?" if near else f"use one of {choices}",
+        )
     if kind.startswith(("greater_than", "less_than")) or kind == "finite_number":
         if key == "port":
-            return say("port-out-of-range", f"{name} is {shown}; a port is from 1 to 65535", "give a port in that range")
+            return say(
+                "port-out-of-range",
+                f"{name} is {shown}; a port is from 1 to 65535",
+                "give a port in that range",
+            )
         limit = next(iter(context.values()), "")
-        words = {"greater_than": "more than", "greater_than_equal": "at least", "less_than": "less than",
-                 "less_than_equal": "at most"}.get(kind, "a finite number")
-        return say("value-out-of-range", f"{name} is {shown}; it must be {words} {limit}".rstrip(),
-                   "give a value in that range")
+        words = {
+            "greater_than": "more than",
+            "greater_than_equal": "at least",
+            "less_than": "less than",
+            "less_than_equal": "at most",
+        }.get(kind, "a finite number")
+        return say(
+            "value-out-of-range",
+            f"{name} is {shown}; it must be {words} {limit}".rstrip(),
+            "give a value in that range",
+        )
     if kind in ("string_pattern_mismatch", "string_too_short"):
         return say("wrong-format", f"{name} is {shown}, which has not the form it needs", _format_hint(key))
     expected = _expected(kind)
@@ -293,7 +314,9 @@ def _unknown_key(role: str, data: Any, owner: BaseModel, path: Path, key: str) -
         source=role,
         path=(*path, key),
         message=f"{where} has a key {key!r} that nothing reads",
-        hint=f"did you mean {near!r}?" if near else "remove it, or keep it as a note under metadata, notes or x-...",
+        hint=f"did you mean {near!r}?"
+        if near
+        else "remove it, or keep it as a note under metadata, notes or x-...",
         subject=subject_of(role, (*path, key), data),
         severity=Severity.ERROR if near else Severity.WARNING,
     )

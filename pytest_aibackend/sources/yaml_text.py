@@ -197,8 +197,12 @@ class _Builder:
         elif kind is DocumentStartEvent:
             if self.started:
                 raise _Refused(
-                    _at(event, "several-documents", "a second document begins here; a source file is one document",
-                        "remove the line with ---, or move what follows into its own file")
+                    _at(
+                        event,
+                        "several-documents",
+                        "a second document begins here; a source file is one document",
+                        "remove the line with ---, or move what follows into its own file",
+                    )
                 )
             self.started = True
 
@@ -211,7 +215,12 @@ class _Builder:
                 tag = self._scalars.resolve(yaml.ScalarNode, event.value, (True, False))
             else:
                 tag = _STR_TAG
-        if tag == _MERGE_TAG and frame is not None and isinstance(frame.container, dict) and not frame.has_key:
+        if (
+            tag == _MERGE_TAG
+            and frame is not None
+            and isinstance(frame.container, dict)
+            and not frame.has_key
+        ):
             frame.key, frame.has_key, frame.key_is_merge, frame.key_mark = "<<", True, True, event.start_mark
             return
         value = event.value if tag == _STR_TAG else self._construct(tag, event)
@@ -242,15 +251,23 @@ class _Builder:
             raise _Refused(_unknown_tag(event.tag, event))
         if len(self._stack) >= MAX_DEPTH:
             raise _Refused(
-                _at(event, "too-deep", f"values are nested more than {MAX_DEPTH} deep here",
-                    "a configuration is a few levels deep: look for brackets or indentation that never close")
+                _at(
+                    event,
+                    "too-deep",
+                    f"values are nested more than {MAX_DEPTH} deep here",
+                    "a configuration is a few levels deep: look for brackets or indentation that never close",
+                )
             )
         self._count(event, 1)
         frame = self._stack[-1] if self._stack else None
         if frame is not None and isinstance(frame.container, dict) and not frame.has_key:
             raise _Refused(
-                _at(event, "unusable-key", "a list or mapping stands where a key must be text",
-                    "quote the key, or look for a missing space or quote around { } or [ ]")
+                _at(
+                    event,
+                    "unusable-key",
+                    "a list or mapping stands where a key must be text",
+                    "quote the key, or look for a missing space or quote around { } or [ ]",
+                )
             )
         path = self._child_path(frame, event)
         if event.anchor:
@@ -269,14 +286,24 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         if event.anchor in self._open_anchors:
             raise _Refused(
-                _at(event, "endless-alias", f"alias *{event.anchor} stands inside the very value that it names",
-                    "write the value out, or move the anchor")
+                _at(
+                    event,
+                    "endless-alias",
+                    f"alias *{event.anchor} stands inside the very value that it names",
+                    "write the value out, or move the anchor",
+                )
             )
         if event.anchor not in self._anchors:
             near = suggest(event.anchor, self._anchors)
             raise _Refused(
-                _at(event, "unknown-alias", f"alias *{event.anchor} has no anchor &{event.anchor} before it",
-                    f"did you mean *{near}?" if near else "define the anchor first, or quote the text if * is meant")
+                _at(
+                    event,
+                    "unknown-alias",
+                    f"alias *{event.anchor} has no anchor &{event.anchor} before it",
+                    f"did you mean *{near}?"
+                    if near
+                    else "define the anchor first, or quote the text if * is meant",
+                )
             )
         value, size = self._anchors[event.anchor]
         self._count(event, size)
@@ -287,8 +314,12 @@ class _Builder:
         for part in parts:
             if not isinstance(part, dict):
                 raise _Refused(
-                    _at(event, "unusable-merge", f"<< merges mappings, and this is a {type(part).__name__}",
-                        "let << name an anchor of a mapping, or a list of such")
+                    _at(
+                        event,
+                        "unusable-merge",
+                        f"<< merges mappings, and this is a {type(part).__name__}",
+                        "let << name an anchor of a mapping, or a list of such",
+                    )
                 )
             for key, item in part.items():
                 frame.container.setdefault(key, item)
@@ -328,15 +359,24 @@ class _Builder:
     def _key(self, frame: _Frame, key: Any, event: Any) -> None:
         if not isinstance(key, Hashable):
             raise _Refused(
-                _at(event, "unusable-key", "a list or mapping stands where a key must be text", "quote the key")
+                _at(
+                    event,
+                    "unusable-key",
+                    "a list or mapping stands where a key must be text",
+                    "quote the key",
+                )
             )
         path = (*frame.path, key)
         if key in frame.container:
             first = self.positions[path][0]
             self.problems.append(
-                _at(event, "duplicate-key", f"key {key!r} stands twice in one mapping: in line {first} and here;"
+                _at(
+                    event,
+                    "duplicate-key",
+                    f"key {key!r} stands twice in one mapping: in line {first} and here;"
                     " YAML readers keep the last one and drop the first without a word",
-                    f"keep one of lines {first} and {event.start_mark.line + 1}")
+                    f"keep one of lines {first} and {event.start_mark.line + 1}",
+                )
             )
         else:
             self.positions[path] = (event.start_mark.line + 1, event.start_mark.column + 1)
@@ -346,8 +386,13 @@ class _Builder:
         self._values += size
         if self._values > MAX_VALUES:
             raise _Refused(
-                _at(event, "too-many-values", f"the file stands for more than {MAX_VALUES:,} values here,"
-                    " counting what its aliases expand to", "write it without nested aliases, or split it")
+                _at(
+                    event,
+                    "too-many-values",
+                    f"the file stands for more than {MAX_VALUES:,} values here,"
+                    " counting what its aliases expand to",
+                    "write it without nested aliases, or split it",
+                )
             )
 
 
@@ -362,7 +407,9 @@ def _unknown_tag(tag: str, event: Any) -> YamlProblem:
     return _at(
         event,
         "unknown-tag",
-        f"tag {shown} would run code or build objects when read" if unsafe else f"tag {shown} is not known here",
+        f"tag {shown} would run code or build objects when read"
+        if unsafe
+        else f"tag {shown} is not known here",
         "remove the tag; sources hold plain text, numbers, lists and mappings",
     )
 
@@ -391,7 +438,9 @@ def _syntax(error: yaml.YAMLError, text: str) -> YamlProblem:
     lines = text.splitlines()
     content = lines[mark.line] if mark.line < len(lines) else ""
     hint = "check indentation, colons, quotes and brackets here and in the line above"
-    tabbed = next((n for n in (mark.line, mark.line - 1) if 0 <= n < len(lines) and _is_tabbed(lines[n])), None)
+    tabbed = next(
+        (n for n in (mark.line, mark.line - 1) if 0 <= n < len(lines) and _is_tabbed(lines[n])), None
+    )
     if tabbed is not None:
         line, column = tabbed + 1, lines[tabbed].index("\t") + 1
         return YamlProblem(
