@@ -31,7 +31,7 @@ def run_checks(
     extra: list[str],
     generated: Path | None = None,
 ) -> int:
-    """Run the checks over a directory; return 0 passed or warned, 1 failed, 2 wrong usage, 3 a bug of ours."""
+    """Run the checks; return 0 passed or warned, 1 failed, 2 wrong usage, 3 a bug of ours."""
     if not config_dir.is_dir():
         print(
             f"aibackend: there is no configuration directory {config_dir}; name it with --config DIR",

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,10 +77,9 @@ class CheckSession:
 
     @cached_property
     def _groups(self) -> Mapping[str, Group]:
-        import pytest_aibackend.rules
+        import_module("pytest_aibackend.rules")  # registers them all
         from pytest_aibackend.rules.registry import GROUPS
 
-        assert pytest_aibackend.rules
         return GROUPS
 
     @cached_property
@@ -127,7 +127,8 @@ class CheckSession:
 
     def label(self, items: list[pytest.Item]) -> None:
         """Mark our items for the reports, skip live ones unless asked, keep only critical ones if asked."""
-        kept, dropped = [], []
+        kept: list[pytest.Item] = []
+        dropped: list[pytest.Item] = []
         only_critical = self._config.getoption("--critical")
         for item in items:
             marker = item.get_closest_marker("aibackend")
@@ -152,7 +153,7 @@ class CheckSession:
                 if item.get_closest_marker("aibackend") is None:
                     continue
                 group = self._group_of(item)
-                subjects = item.callspec.params.get(group.noun.replace(" ", "_"), ())
+                subjects: Any = item.callspec.params.get(group.noun.replace(" ", "_"), ())
                 self._selected.setdefault(group.id, []).extend(subjects)
 
     # -- under xdist

@@ -47,7 +47,9 @@ def write_summary(terminal: TerminalReporter, session: Any) -> None:
     counted = {outcome: sum(check.outcome is outcome for check in checks) for outcome in Outcome}
     ignored = sum(check.ignored for check in checks)
     line = ", ".join(f"{number} {outcome}" for outcome, number in counted.items() if number)
-    terminal.write_line(f"{len(checks)} checks: {line}" + (f"; {ignored} findings ignored by comments" if ignored else ""))
+    terminal.write_line(
+        f"{len(checks)} checks: {line}" + (f"; {ignored} findings ignored by comments" if ignored else "")
+    )
 
 
 def _write_row(terminal: TerminalReporter, check: CheckResult) -> None:

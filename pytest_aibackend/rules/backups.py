@@ -107,8 +107,8 @@ def backup_directory(backend: Backend) -> Iterator[Problem]:
 def no_backup(backend: Backend) -> Iterator[Problem]:
     """There is no backup yet.
 
-    Normal before the first reload; afterwards it means that somebody deletes them, or that `deploy.backup_dir`
-    names another directory than the reloads use.
+    Normal before the first reload; afterwards it means that somebody deletes them, or that
+    `deploy.backup_dir` names another directory than the reloads use.
     """
     if not isinstance(backend.backups, BackupTrouble) and not backend.backups:
         yield _at_retention(

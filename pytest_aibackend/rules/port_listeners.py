@@ -23,7 +23,7 @@ LISTENERS = declare_group(
         live=True,
     )
 )
-# Programs by what a service's name or description says of it: a listener that is one of the others is foreign.
+# Programs by what a service's name says of it: a listener that is none of them is foreign.
 _PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
     "ollama": ("ollama",),
     "redis": ("redis", "valkey", "keydb", "dragonfly"),

@@ -148,7 +148,10 @@ def provider_wrong_service(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("provider-tls", group=HEALTH.id)
 def provider_tls(live: LiveBackend) -> Iterator[Problem]:
-    """A secure connection to a provider fails: certificate expired, unknown or for another host, or no TLS there."""
+    """A secure connection to a provider fails.
+
+    Its certificate is expired, unknown or for another host, or it does not speak TLS at that port.
+    """
     for provider, seen in _seen(live, State.TLS_ERROR):
         yield _problem(provider, seen, "mend the certificate, or correct http:// or https:// in base_url")
 
@@ -210,7 +213,8 @@ def model_unknown_while_down(live: LiveBackend) -> Iterator[Problem]:
                 yield Problem(
                     source="providers",
                     path=("providers", observed.name, "models", index),
-                    message=f"{model!r} could not be looked for: {observed.name} is {observed.state.replace('_', ' ')}",
+                    message=f"{model!r} could not be looked for: {observed.name} is"
+                    f" {observed.state.replace('_', ' ')}",
                     hint=f"mend {observed.name} first",
                     subject=f"{observed.name}/{model}",
                 )

@@ -110,7 +110,7 @@ def rule(
 def declare_rule(
     rule_id: str, documentation: str, *, group: str | tuple[str, ...], severity: Severity = Severity.ERROR
 ) -> None:
-    """Register a rule whose trouble is found while a file is read: here are only its name and documentation."""
+    """Register a rule whose trouble is found while a file is read, by its name and documentation."""
     assert rule_id not in RULES, f"rule {rule_id} is registered twice"
     groups = (group,) if isinstance(group, str) else group
     RULES[rule_id] = Rule(
@@ -119,7 +119,7 @@ def declare_rule(
 
 
 def evaluate(backend: Backend, *, live: LiveBackend | None = None) -> Mapping[str, GroupResult]:
-    """Run every offline rule (with `live`: every live rule) once over the backend and sort what they find by group and subject.
+    """Run every offline rule (with `live`: every live rule) once; sort what they find by group and subject.
 
     A group whose files could not be read is left out: it is blocked. A rule that raises spoils the
     groups it reports to and no other; the exception is kept for them to raise.
@@ -146,7 +146,7 @@ def evaluate(backend: Backend, *, live: LiveBackend | None = None) -> Mapping[st
                 assert target in each.groups, f"rule {each.id} reports to {target}, which it does not declare"
                 found[target].append(backend.finding(each.id, each.severity, problem))
         except Exception as error:  # noqa: BLE001 # raised again by the tests of its groups
-            crashes.update({group_id: error for group_id in each.groups})
+            crashes.update(dict.fromkeys(each.groups, error))
     return {
         group.id: _by_subject(backend, group.subjects(backend), found[group.id], crashes.get(group.id))
         for group in open_groups.values()

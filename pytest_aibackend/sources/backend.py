@@ -11,6 +11,8 @@ from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from pytest_aibackend.findings import Finding, Location, Path, Problem, Severity
 from pytest_aibackend.sources import yaml_text
 from pytest_aibackend.sources.backups import Backup, BackupTrouble, read_backups
@@ -36,7 +38,7 @@ FILES: Final[Mapping[str, str]] = MappingProxyType(
         "generated": "litellm-unified.yaml",
     }
 )
-_MODELS: Final = {
+_MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "providers": ProvidersFile,
     "model-mappings": ModelMappingsFile,
     "ports": PortsFile,

@@ -85,8 +85,8 @@ def plan_retention(names: Iterable[str], now: dt.datetime, retention: Retention)
     days_seen: set[dt.date] = set()
     weeks_seen: set[dt.date] = set()
     plan = []
-    for position, ((moment, _), name) in enumerate(dated):
-        day = moment.date()
+    for position, ((made, _), name) in enumerate(dated):
+        day = made.date()
         week = day - dt.timedelta(days=day.weekday())
         reasons = []
         if position < retention.recent:

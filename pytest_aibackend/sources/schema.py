@@ -38,15 +38,16 @@ class Checked:
     kept: dict[Path, list[int]] = field(default_factory=dict)
 
     def original(self, path: Path) -> Path:
-        """Return the path in the file of a path in the model: list indexes shift where items were left out."""
+        """Return the path in the file of a path in the model: indexes shift where items were left out."""
         if not self.kept:
             return path
         found: Path = ()
         for step in path:
             order = self.kept.get(found)
             if order is not None and isinstance(step, int) and 0 <= step < len(order):
-                step = order[step]
-            found = (*found, step)
+                found = (*found, order[step])
+            else:
+                found = (*found, step)
         return found
 
 
@@ -63,7 +64,7 @@ def check_against(model: type[ModelT], role: str, data: dict[Any, Any]) -> Check
         problems = _without_echoes([_problem(model, role, data, details) for details in errors])
         sound, kept = _salvage(model, data, error)
     checked = Checked(model=sound, problems=(), kept=kept)
-    for owner, path, key in _extras(cast(BaseModel, sound)):
+    for owner, path, key in _extras(cast("BaseModel", sound)):
         problems.append(_unknown_key(role, data, owner, _in_file(model, checked.original(path)), key))
     return Checked(
         model=sound,
@@ -103,11 +104,9 @@ def _in_file(model: type[BaseModel], path: Path) -> Path:
 
 def _value_at(data: Any, path: Path) -> Any:
     for step in path:
-        if isinstance(data, dict) and step in data:
+        try:
             data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data):
-            data = data[step]
-        else:
+        except (KeyError, IndexError, TypeError):
             return None
     return data
 
@@ -204,7 +203,7 @@ def _expected(kind: str) -> str:
 def _format_hint(key: object) -> str:
     return {
         "health_endpoint": "begin it with /, as in /v1/models",
-        "env_var": "name the environment variable, as in OPENAI_API_KEY; the key itself stays in the environment",
+        "env_var": "name the environment variable, as in OPENAI_API_KEY, not the key itself",
         "name": "write the name as the provider itself lists it",
     }.get(str(key), "see the JSON Schema in config/schemas")
 

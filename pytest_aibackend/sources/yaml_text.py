@@ -96,7 +96,7 @@ class _Frame:
     merges: list[tuple[Any, Any]] = field(default_factory=list)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Ends the reading; carries the problem."""
 
     def __init__(self, problem: YamlProblem) -> None:
@@ -112,13 +112,13 @@ def parse(raw: bytes) -> tuple[Document | None, list[YamlProblem]]:
     try:
         text = _decode(raw)
         return _build(text)
-    except _Refused as refused:
+    except _RefusedError as refused:
         return None, [refused.problem]
 
 
 def _decode(raw: bytes) -> str:
     if len(raw) > MAX_BYTES:
-        raise _Refused(
+        raise _RefusedError(
             YamlProblem(
                 rule="file-too-large",
                 message=f"the file has {len(raw):,} bytes; at most {MAX_BYTES:,} are read",
@@ -133,7 +133,7 @@ def _decode(raw: bytes) -> str:
         line = before.count(b"\n") + 1
         column = error.start - (before.rfind(b"\n") + 1) + 1
         looks = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding, such as Latin-1"
-        raise _Refused(
+        raise _RefusedError(
             YamlProblem(
                 rule="not-utf8",
                 message=f"byte 0x{raw[error.start]:02x} is not UTF-8; the file looks like {looks}",
@@ -149,18 +149,18 @@ def _build(text: str) -> tuple[Document | None, list[YamlProblem]]:
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:
-        raise _Refused(_syntax(error, text)) from None
+        raise _RefusedError(_syntax(error, text)) from None
     try:
         while loader.check_event():
             builder.take(loader.get_event())
     except yaml.YAMLError as error:
-        raise _Refused(_syntax(error, text)) from None
+        raise _RefusedError(_syntax(error, text)) from None
     finally:
         loader.dispose()
     if builder.problems:
         return None, builder.problems
     if not builder.started:
-        raise _Refused(
+        raise _RefusedError(
             YamlProblem(
                 rule="empty-file",
                 message="the file holds no YAML: it is empty or has only comments",
@@ -183,6 +183,7 @@ class _Builder:
         self._open_anchors: set[str] = set()
         self._values = 0
         self._scalars = _Scalars()
+        self._resolver: Any = self._scalars.resolve
 
     def take(self, event: Any) -> None:
         kind = type(event)
@@ -196,7 +197,7 @@ class _Builder:
             self._alias(event)
         elif kind is DocumentStartEvent:
             if self.started:
-                raise _Refused(
+                raise _RefusedError(
                     _at(
                         event,
                         "several-documents",
@@ -212,7 +213,7 @@ class _Builder:
         tag = event.tag
         if tag is None or tag == "!":
             if tag is None and event.implicit[0]:
-                tag = self._scalars.resolve(yaml.ScalarNode, event.value, (True, False))
+                tag = self._resolver(yaml.ScalarNode, event.value, (True, False))
             else:
                 tag = _STR_TAG
         if (
@@ -230,27 +231,28 @@ class _Builder:
 
     def _construct(self, tag: str, event: Any) -> Any:
         if tag not in _PLAIN_TAGS:
-            raise _Refused(_unknown_tag(tag, event))
+            raise _RefusedError(_unknown_tag(tag, event))
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
         try:
             return self._scalars.construct_object(node)
         except (ValueError, ConstructorError, KeyError, IndexError, OverflowError) as error:
             key = self._stack[-1].key if self._stack else None
             reason = "" if is_secret_key(key) else f" ({str(error).splitlines()[0][:100]})"
-            raise _Refused(
+            raise _RefusedError(
                 _at(
                     event,
                     "unreadable-value",
-                    f"{show_value(key, event.value)} looks like a YAML {tag.rpartition(':')[2]} but is none{reason}",
+                    f"{show_value(key, event.value)} looks like a YAML {tag.rpartition(':')[2]}"
+                    f" but is none{reason}",
                     "put it in quotes if it is meant as text",
                 )
             ) from None
 
     def _open(self, event: Any, container: Any) -> None:
         if event.tag not in (None, "!") and _CONTAINER_TAGS.get(event.tag) is not type(event):
-            raise _Refused(_unknown_tag(event.tag, event))
+            raise _RefusedError(_unknown_tag(event.tag, event))
         if len(self._stack) >= MAX_DEPTH:
-            raise _Refused(
+            raise _RefusedError(
                 _at(
                     event,
                     "too-deep",
@@ -261,7 +263,7 @@ class _Builder:
         self._count(event, 1)
         frame = self._stack[-1] if self._stack else None
         if frame is not None and isinstance(frame.container, dict) and not frame.has_key:
-            raise _Refused(
+            raise _RefusedError(
                 _at(
                     event,
                     "unusable-key",
@@ -285,7 +287,7 @@ class _Builder:
 
     def _alias(self, event: Any) -> None:
         if event.anchor in self._open_anchors:
-            raise _Refused(
+            raise _RefusedError(
                 _at(
                     event,
                     "endless-alias",
@@ -295,7 +297,7 @@ class _Builder:
             )
         if event.anchor not in self._anchors:
             near = suggest(event.anchor, self._anchors)
-            raise _Refused(
+            raise _RefusedError(
                 _at(
                     event,
                     "unknown-alias",
@@ -313,7 +315,7 @@ class _Builder:
         parts = value if isinstance(value, list) else [value]
         for part in parts:
             if not isinstance(part, dict):
-                raise _Refused(
+                raise _RefusedError(
                     _at(
                         event,
                         "unusable-merge",
@@ -358,7 +360,7 @@ class _Builder:
 
     def _key(self, frame: _Frame, key: Any, event: Any) -> None:
         if not isinstance(key, Hashable):
-            raise _Refused(
+            raise _RefusedError(
                 _at(
                     event,
                     "unusable-key",
@@ -366,7 +368,7 @@ class _Builder:
                     "quote the key",
                 )
             )
-        path = (*frame.path, key)
+        path: Any = (*frame.path, key)
         if key in frame.container:
             first = self.positions[path][0]
             self.problems.append(
@@ -385,7 +387,7 @@ class _Builder:
     def _count(self, event: Any, size: int) -> None:
         self._values += size
         if self._values > MAX_VALUES:
-            raise _Refused(
+            raise _RefusedError(
                 _at(
                     event,
                     "too-many-values",
