@@ -1,0 +1,164 @@
+"""What a run costs, against baselines of the same run: a table; exit status 1 when a budget is exceeded.
+
+The quickest of several rounds counts: what else the machine does only ever adds to it.
+
+Usage: python benchmarks/run.py [--quick] [plugin|shipped|fleet|live ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from endpoints import endpoints
+from fleet import MODELS_EACH, write_endpoints, write_fleet
+from measure import Run, bare, run_pytest, write_no_ops
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    what: str
+    figure: str
+    budget: str
+    kept: bool
+
+
+def plugin_cost(work: Path, rounds: int) -> list[Row]:
+    """An unrelated run with our plugin loaded against the same run with it blocked, taken in turns."""
+    folder = write_no_ops(work / "unrelated", 20)
+    bare(folder)  # the first run compiles
+    pairs = [(run_pytest([], folder).seconds, bare(folder).seconds) for _ in range(rounds)]
+    blocked = min(blocked for _, blocked in pairs)
+    cost_ms = 1000 * (min(ours for ours, _ in pairs) - blocked)
+    return [
+        Row(
+            what="plugin in an unrelated run",
+            figure=f"{cost_ms:.1f} ms over {1000 * blocked:.0f} ms blocked",
+            budget="10 ms",
+            kept=cost_ms <= 10,
+        )
+    ]
+
+
+def shipped(work: Path, rounds: int) -> list[Row]:
+    """The checks on the shipped configuration against as many tests that do nothing."""
+    first = run_pytest(["checks/"], ROOT)
+    folder = write_no_ops(work / "as-many", _tests_of(first))
+    bare(folder)
+    pairs = [(run_pytest(["checks/"], ROOT).seconds, bare(folder).seconds) for _ in range(rounds)]
+    ours, nothing = min(ours for ours, _ in pairs), min(nothing for _, nothing in pairs)
+    return [
+        Row(
+            what=f"pytest checks/, {first.tests} tests",
+            figure=f"{ours / nothing:.2f} times ({ours:.2f} s against {nothing:.2f} s)",
+            budget="1.3 times",
+            kept=ours <= 1.3 * nothing,
+        )
+    ]
+
+
+def fleet(work: Path, rounds: int) -> list[Row]:
+    """Fleets of growing size: time for each model, memory, and the ratio to tests that do nothing."""
+    rows: list[Row] = []
+    smallest: float | None = None
+    for models in (1_000, 2_000, 4_000, 10_000):
+        folder = write_fleet(work / f"fleet-{models}", models // MODELS_EACH)
+        subprocess.run(
+            [sys.executable, "-m", "pytest_aibackend.cli", "generate", "--config", str(folder)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        arguments = ["checks/", f"--aibackend-config={folder}"]
+        runs = [run_pytest(arguments, ROOT) for _ in range(max(1, rounds // 5))]
+        tests = _tests_of(runs[0])
+        best = min(runs, key=lambda run: run.seconds)
+        per_test = write_no_ops(work / f"as-many-{models}", tests)
+        per_model = write_no_ops(work / f"one-each-{models}", models)
+        nothing = min(bare(per_test).seconds for _ in runs)
+        each = min(bare(per_model).seconds for _ in runs)
+        cost_ms = 1000 * (best.seconds - nothing) / models
+        smallest = cost_ms if smallest is None else smallest
+        last = models == 10_000
+        rows.append(
+            Row(
+                what=f"{models // MODELS_EACH:,} providers, {models:,} models, {tests:,} tests",
+                figure=(
+                    f"{best.seconds:.2f} s, {best.peak_mib:.0f} MiB, {cost_ms:.2f} ms a model; "
+                    f"{best.seconds / nothing:.2f} times {tests:,} no-op tests, "
+                    f"{best.seconds / each:.2f} times {models:,}"
+                ),
+                budget="1.5 times, 1 GiB, linear" if last else "",
+                kept=not last
+                or (best.seconds <= 1.5 * nothing and best.peak_mib < 1024 and cost_ms <= 1.5 * smallest),
+            )
+        )
+    return rows
+
+
+def live(work: Path, rounds: int) -> list[Row]:
+    """500 endpoints, half of them dead: the time over the same run without asking anybody."""
+    with endpoints(alive=250, silent=125, refusing=125) as ports:
+        folder = write_endpoints(work / "endpoints", ports)
+        arguments = [
+            "checks/test_07_provider_health.py",
+            f"--aibackend-config={folder}",
+            f"--aibackend-timeout={TIMEOUT_S}",
+        ]
+        offline = min(run_pytest(arguments, ROOT).seconds for _ in range(max(1, rounds // 5)))
+        asked = run_pytest([*arguments, "--live"], ROOT)
+    over = asked.seconds - offline
+    told = asked.output.strip().splitlines()[-1].strip("= ")
+    return [
+        Row(
+            what=f"500 endpoints, 250 dead, {_tests_of(asked)} tests",
+            figure=f"{over:.2f} s over offline, timeout {TIMEOUT_S:.0f} s ({told})",
+            budget="timeout + 1 s",
+            kept=over <= TIMEOUT_S + 1,
+        )
+    ]
+
+
+def _tests_of(run: Run) -> int:
+    if run.tests == 0 or run.status not in (0, 1):
+        raise SystemExit(f"benchmarks: the run to be measured went wrong:\n{run.output[-3000:]}")
+    return run.tests
+
+
+PARTS: dict[str, Callable[[Path, int], list[Row]]] = {
+    "plugin": plugin_cost,
+    "shipped": shipped,
+    "fleet": fleet,
+    "live": live,
+}
+
+
+def main() -> int:
+    """Measure, print, and say whether the budgets are kept."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS) + "; default: all")
+    parser.add_argument("--quick", action="store_true", help="few rounds: rougher figures")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="aibackend-bench-") as work:
+        for name in arguments.parts or PARTS:
+            print(f"measuring: {name}", file=sys.stderr)
+            rows += PARTS[name](Path(work), 5 if arguments.quick else 15)
+    width = max(len(row.what) for row in rows)
+    for row in rows:
+        verdict = f"[{row.budget}: {'kept' if row.kept else 'EXCEEDED'}]" if row.budget else ""
+        print(f"{row.what:<{width}}  {row.figure}  {verdict}".rstrip())
+    return 0 if all(row.kept for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
