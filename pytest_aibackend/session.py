@@ -109,7 +109,7 @@ class CheckSession:
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Give a test function its subjects; a blocked or empty one gets a single test that says so."""
         group = self._group_of(metafunc)
-        argument = group.noun.replace(" ", "_")
+        argument = group.argument
         if not self.backend.is_loaded(*group.needs):
             metafunc.parametrize(argument, [pytest.param((_BLOCKED,), id="blocked")])
             return
@@ -153,7 +153,7 @@ class CheckSession:
                 if item.get_closest_marker("aibackend") is None:
                     continue
                 group = self._group_of(item)
-                subjects: Any = item.callspec.params.get(group.noun.replace(" ", "_"), ())
+                subjects: Any = item.callspec.params.get(group.argument, ())
                 self._selected.setdefault(group.id, []).extend(subjects)
 
     # -- under xdist

@@ -55,6 +55,11 @@ class Group:
     # Findings that come from reading the files and not from rules.
     built_in: Callable[[Backend], list[Finding]] | None = None
 
+    @property
+    def argument(self) -> str:
+        """Return the name of the test function's argument: the noun, as an identifier."""
+        return self.noun.replace(" ", "_").replace("-", "_")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GroupResult:
