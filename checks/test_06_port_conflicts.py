@@ -10,6 +10,11 @@ def test_port_conflict(port, assert_clean):
     assert_clean(port)
 
 
+def test_provider_address(address, assert_clean):
+    """The address belongs to one provider."""
+    assert_clean(address)
+
+
 @pytest.mark.live
 def test_port_listener(service, assert_clean):
     """A required service listens, nobody else does, and not on all interfaces where loopback is meant."""

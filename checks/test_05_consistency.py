@@ -1,0 +1,103 @@
+"""Check 5, consistency: what one file says of another is true, and the gateway's own file can work.
+
+Its categories: provider references, model availability, URLs, URLs against the port registry, fallback
+chains, what the sources ask of LiteLLM, and the model groups and settings of the gateway's file.
+"""
+
+import pytest
+
+pytestmark = [pytest.mark.aibackend(5), pytest.mark.critical]
+
+# Provider references
+
+
+def test_route_provider(route, assert_clean):
+    """The route leads to a provider that exists and is active."""
+    assert_clean(route)
+
+
+def test_pattern_provider(pattern, assert_clean):
+    """The pattern leads to a provider that exists and is active."""
+    assert_clean(pattern)
+
+
+def test_capability_provider(capability, assert_clean):
+    """The capability's providers exist and are active."""
+    assert_clean(capability)
+
+
+def test_load_balancing_provider(load_balancing_group, assert_clean):
+    """The group's providers exist and are active."""
+    assert_clean(load_balancing_group)
+
+
+def test_routing_rules_provider(routing_rule, assert_clean):
+    """The providers that routing rules name exist and are active."""
+    assert_clean(routing_rule)
+
+
+def test_health_check_endpoints(health_endpoint, assert_clean):
+    """The health endpoint belongs to a provider and points at it."""
+    assert_clean(health_endpoint)
+
+
+# Model availability
+
+
+def test_route_model(route, assert_clean):
+    """The route's model is one of its provider's."""
+    assert_clean(route)
+
+
+def test_load_balancing_model(load_balancing_group, assert_clean):
+    """The models that the group's members name are their providers'."""
+    assert_clean(load_balancing_group)
+
+
+def test_capability_members(capability, assert_clean):
+    """The capability's models are served, and none of them is a provider."""
+    assert_clean(capability)
+
+
+# URLs, keys, and the port registry
+
+
+def test_provider_url(provider, assert_clean):
+    """The provider's URL is one that can be asked, without credentials in it."""
+    assert_clean(provider)
+
+
+def test_provider_port(provider, assert_clean):
+    """The port in the provider's URL is registered for it, and for nobody else."""
+    assert_clean(provider)
+
+
+def test_provider_key(provider, assert_clean):
+    """A provider that needs a key names the variable that holds it."""
+    assert_clean(provider)
+
+
+# Fallback chains
+
+
+def test_chain_members(chain, assert_clean):
+    """All members of the chain are served; it has no cycle, no duplicate, and not itself."""
+    assert_clean(chain)
+
+
+# The gateway
+
+
+def test_gateway_address(setting, assert_clean):
+    """The gateway's address agrees with the port registry."""
+    assert_clean(setting)
+
+
+def test_gateway_settings(section, assert_clean):
+    """LiteLLM reads the section, and what stands in it has the effect it seems to have."""
+    assert_clean(section)
+
+
+def test_model_group(model_group, assert_clean):
+    """The model group of the gateway's file can be answered."""
+    assert_clean(model_group)
