@@ -1,0 +1,140 @@
+"""Check 5: the providers' URLs agree with the port registry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pytest_aibackend.findings import Problem, Severity
+from pytest_aibackend.rules.addresses import address_of
+from pytest_aibackend.rules.registry import Group, declare_group, rule
+from pytest_aibackend.rules.services import folded, gateway_service
+from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.models import PortEntry, Provider
+
+__all__: list[str] = []
+
+_OWN_SERVERS: Final = ("ollama", "llama_cpp", "vllm")
+_NO_MARK: Final = frozenset(
+    {"server", "service", "local", "main", "model", "models", "the", "and", "for", "http"}
+)
+
+
+def _local_ports(backend: Backend) -> dict[str, int]:
+    """Return the port of each provider of this machine that is more than a template."""
+    found = {}
+    for name, provider in backend.providers.items():
+        address = address_of(provider.base_url) if provider.status in ("active", "disabled") else None
+        if address is not None and address.is_loopback:
+            found[name] = address.port
+    return found
+
+
+PROVIDER_PORT = declare_group(
+    Group(id="provider-port", check=5, noun="provider", needs=("providers", "ports"), subjects=_local_ports)
+)
+
+
+def _problem(backend: Backend, name: str, message: str, hint: str) -> Problem:
+    severity = None if backend.providers[name].is_active else Severity.WARNING
+    return Problem(
+        source="providers",
+        path=("providers", name, "base_url"),
+        message=message,
+        hint=hint,
+        subject=name,
+        severity=severity,
+    )
+
+
+@rule("unregistered-port", group=PROVIDER_PORT.id)
+def find_unregistered_ports(backend: Backend) -> Iterator[Problem]:
+    """A provider on this machine uses a port that belongs to no service, or is only reserved.
+
+    Either the URL is wrong and every request fails, or the registry does not know the service and will
+    one day give its port to another. Mend the URL, or register the service in `ports.yaml`.
+    """
+    by_port = {entry.port for entry in backend.ports.values()}
+    reserved = {entry.port: name for name, entry in backend.reserved.items()}
+    own = _own_services(backend)
+    for name, port in _local_ports(backend).items():
+        if port in by_port or _has_unsound_ports(backend, name):
+            continue
+        service = own.get(folded(name))
+        what = f"which is reserved for {reserved[port]!r}" if port in reserved else "which no service has"
+        fact = f"provider {name!r} is at port {port}, {what}"
+        if service:
+            registered = backend.ports[service].port
+            yield _problem(
+                backend,
+                name,
+                f"{fact}; its service {service!r} has port {registered}",
+                f"write port {registered} in base_url, or change it in ports.yaml",
+            )
+        else:
+            yield _problem(backend, name, fact, "mend base_url, or register the service in ports.yaml")
+
+
+@rule("foreign-port", group=PROVIDER_PORT.id)
+def find_foreign_ports(backend: Backend) -> Iterator[Problem]:
+    """A provider's URL has the port of another service.
+
+    Its requests go to a server that does not know its models, and may be answered with something that
+    looks right. Write the port of its own service.
+    """
+    by_port: dict[int, str] = {}
+    for registered_name, entry in backend.ports.items():
+        by_port.setdefault(entry.port, registered_name)
+    own = _own_services(backend)
+    names = {folded(name) for name in backend.providers}
+    gateway = gateway_service(backend)
+    shared = {entry.port for name, entry in backend.ports.items() if by_port[entry.port] != name}
+    for name, port in _local_ports(backend).items():
+        service = by_port.get(port)
+        if service is None or port in shared:  # two services on one port: check 6
+            continue
+        mine = own.get(folded(name))
+        if mine is not None and backend.ports[mine].port == port:
+            continue
+        entry = backend.ports[service]
+        is_other = (
+            mine is not None or folded(service) in names or entry.protocol == "tcp" or service == gateway
+        )
+        if is_other or not _fits(name, backend.providers[name], service, entry):
+            fact = f"provider {name!r} is at port {port}, which belongs to service {service!r}"
+            if mine is None:
+                yield _problem(
+                    backend, name, fact, "mend base_url, or register the provider's service in ports.yaml"
+                )
+            else:
+                registered = backend.ports[mine].port
+                yield _problem(
+                    backend,
+                    name,
+                    f"{fact}; {mine!r} has port {registered}",
+                    f"write port {registered} in base_url",
+                )
+
+
+def _own_services(backend: Backend) -> Mapping[str, str]:
+    return {folded(service): service for service in backend.ports}
+
+
+def _has_unsound_ports(backend: Backend, provider: str) -> bool:
+    """Say whether the service of this provider has an error of its own, so that its port is not known."""
+    data = backend.sources["ports"].data
+    return any(folded(str(name)) == folded(provider) and name not in backend.ports for name in data)
+
+
+def _fits(name: str, provider: Provider, service: str, entry: PortEntry) -> bool:
+    """Say whether a service may be this provider's although it has another name."""
+    if provider.type not in _OWN_SERVERS:
+        return True
+    marks = _marks(f"{name} {provider.type}")
+    return bool(marks & _marks(f"{service} {entry.service or ''} {entry.description or ''}"))
+
+
+def _marks(text: str) -> set[str]:
+    words = re.split(r"[^a-z0-9]+", text.casefold().replace("llama.cpp", "llama_cpp llamacpp"))
+    return {word for word in words if len(word) >= 3 and word not in _NO_MARK}
