@@ -85,6 +85,14 @@ def test_chain_members(chain, assert_clean):
     assert_clean(chain)
 
 
+# What the sources ask of LiteLLM
+
+
+def test_translation(mapping, assert_clean):
+    """LiteLLM can do what is asked for, and no two things become one by accident."""
+    assert_clean(mapping)
+
+
 # The gateway
 
 

@@ -38,7 +38,7 @@ def write_summary(terminal: TerminalReporter, session: Any) -> None:
             terminal.write(f"{finding.location}: ", bold=True)
             terminal.write(f"{finding.severity}: ", **colour)
             terminal.write(f"{finding.rule}: {finding.message}\n")
-            terminal.write_line(f"  hint: {finding.hint}", light=True)
+            terminal.write(f"  hint: {finding.hint}\n", light=True)
         if len(findings) > _SHOWN:
             terminal.write_line(f"... and {len(findings) - _SHOWN} more")
     terminal.section(f"aibackend: eleven checks of {session.config_dir}", "=")
