@@ -8,7 +8,7 @@ body, `/version`, `/v1/models` (vllm/entrypoints). OpenAI, Anthropic and their l
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pytest_aibackend.probes.http import Answer, HttpAsker, get_json
@@ -27,70 +27,9 @@ from pytest_aibackend.probes.models import is_ollama_cloud
 from pytest_aibackend.probes.observations import State
 from pytest_aibackend.probes.redact import clean_text
 from pytest_aibackend.probes.urls import BaseUrl
+from pytest_aibackend.probes.verdict import NOT_FOUND, SILENT, Verdict, judge_failure, judge_stranger
 
-__all__ = ["PROTOCOLS", "Verdict", "ask_openai_like", "rule_out_litellm"]
-
-_SILENT = (State.DOWN, State.TIMEOUT, State.DNS_ERROR, State.TLS_ERROR, State.BAD_URL)
-_NOT_FOUND = (404, 405)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """What the answers of one provider come to."""
-
-    state: State
-    detail: str
-    answers: tuple[Answer, ...] = ()
-    decisive: Answer | None = None
-    version: str | None = None
-    models: tuple[str, ...] | None = None
-    loaded_models: tuple[str, ...] | None = None
-    seems_to_be: str | None = None
-    wanted: str = "this type of provider"
-
-    @property
-    def is_unreachable(self) -> bool:
-        """Tell whether asking more would be no use."""
-        return self.state in _SILENT
-
-    @property
-    def is_hung_up(self) -> bool:
-        """Tell whether something listens, and closes the connection when it hears HTTP."""
-        return self.decisive is not None and self.decisive.is_hung_up
-
-    def as_seeming(self, service: str) -> Verdict:
-        """Return the same verdict with the sentence that says what the service seems to be."""
-        if service == self.wanted:
-            return replace(self, seems_to_be=service)
-        return replace(
-            self,
-            state=State.WRONG_SERVICE,
-            seems_to_be=service,
-            detail=f"it does not answer as {self.wanted}: it seems to be {service}",
-        )
-
-
-def _failure(answers: list[Answer], answer: Answer, wanted: str, **more: Any) -> Verdict:
-    """Return the verdict for an answer that decides for the worse."""
-    state, detail = answer.state, f"{answer.path}: {answer.detail}"
-    if state in _SILENT or state is State.WRONG_SERVICE:
-        others = [each.path for each in answers if each.is_ok]
-        detail = answer.detail + (f" to {answer.path}, though {others[-1]} answers" if others else "")
-    if answer.status in _NOT_FOUND:
-        state = State.WRONG_SERVICE
-        detail = f"it does not answer as {wanted}: {answer.path} gives {answer.status}"
-    return Verdict(state=state, detail=detail, answers=tuple(answers), decisive=answer, wanted=wanted, **more)
-
-
-def _stranger(answers: list[Answer], answer: Answer, wanted: str, what: str) -> Verdict:
-    """Return the verdict for an answer that is complete, and not in this protocol."""
-    return Verdict(
-        state=State.WRONG_SERVICE,
-        detail=f"it does not answer as {wanted}: {answer.path} {what}",
-        answers=tuple(answers),
-        decisive=answer,
-        wanted=wanted,
-    )
+__all__ = ["PROTOCOLS", "ask_openai_like", "rule_out_litellm"]
 
 
 async def ask_ollama(asker: HttpAsker, base: BaseUrl) -> Verdict:
@@ -105,33 +44,33 @@ async def ask_ollama(asker: HttpAsker, base: BaseUrl) -> Verdict:
     version = None
     if not is_cloud:  # the cloud's front page is a web page
         root = await ask("/")
-        if root.state in _SILENT or root.status is None:
-            return _failure(answers, root, OLLAMA)
+        if root.state in SILENT or root.status is None:
+            return judge_failure(answers, root, OLLAMA)
         about = await ask("/api/version")
         if about.status == 403:
-            return _failure(
+            return judge_failure(
                 answers,
                 replace(about, detail=about.detail + "; Ollama refuses foreign Host headers on loopback"),
                 OLLAMA,
             )
         if not about.is_ok:
-            return _failure(answers, about, OLLAMA)
+            return judge_failure(answers, about, OLLAMA)
         plain = get_json(about)
         if not isinstance(plain, dict) or not isinstance(plain.get("version"), str):
-            return _stranger(answers, about, OLLAMA, "gives no version in JSON")
+            return judge_stranger(answers, about, OLLAMA, "gives no version in JSON")
         version = clean_text(plain["version"], longest=60)
     tags = await ask("/api/tags")
     if not tags.is_ok:
-        return _failure(answers, tags, OLLAMA, version=version)
+        return judge_failure(answers, tags, OLLAMA, version=version)
     models = _ollama_models(get_json(tags))
     if models is None:
-        return _stranger(answers, tags, OLLAMA, "gives no list of models in JSON")
+        return judge_stranger(answers, tags, OLLAMA, "gives no list of models in JSON")
     loaded = None
     if not is_cloud:
         running = await ask("/api/ps")  # since 0.1.38; older ones answer 404, which does not matter
         loaded = _ollama_models(get_json(running)) if running.is_ok else None
-        if running.state in _SILENT:
-            return _failure(answers, running, OLLAMA, version=version, models=models)
+        if running.state in SILENT:
+            return judge_failure(answers, running, OLLAMA, version=version, models=models)
     return Verdict(
         state=State.OK,
         detail="it answers as Ollama",
@@ -173,10 +112,10 @@ async def _ask_models(
                 wanted=wanted,
                 **more,
             )
-        return _failure(answers, answer, wanted, **more)
+        return judge_failure(answers, answer, wanted, **more)
     ids = model_ids(get_json(answer))
     if ids is None:
-        return _stranger(answers, answer, wanted, "gives no list of models in JSON")
+        return judge_stranger(answers, answer, wanted, "gives no list of models in JSON")
     return Verdict(
         state=State.OK,
         detail=f"it answers as {wanted}",
@@ -206,7 +145,7 @@ async def ask_llama_cpp(asker: HttpAsker, base: BaseUrl) -> Verdict:
         )
     if verdict.state is not State.OK:
         return verdict
-    if not health.is_ok and health.status not in (*_NOT_FOUND, 401, 403):
+    if not health.is_ok and health.status not in (*NOT_FOUND, 401, 403):
         return _worse(verdict, health)
     if guess in (VLLM, OLLAMA, "SGLang", "LM Studio"):
         return verdict.as_seeming(guess)
@@ -239,7 +178,7 @@ async def ask_vllm(asker: HttpAsker, base: BaseUrl) -> Verdict:
         )
     if verdict.state is not State.OK:
         return verdict
-    if health.state in _SILENT:
+    if health.state in SILENT:
         return _worse(verdict, health)
     if guess not in (None, VLLM):
         return verdict.as_seeming(str(guess))
@@ -269,7 +208,7 @@ async def rule_out_litellm(verdict: Verdict, asker: HttpAsker, base: BaseUrl) ->
 
 def _worse(verdict: Verdict, answer: Answer) -> Verdict:
     """Let a later, bad answer decide; what the earlier ones told is kept."""
-    failed = _failure(list(verdict.answers), answer, verdict.wanted)
+    failed = judge_failure(list(verdict.answers), answer, verdict.wanted)
     return replace(verdict, state=failed.state, detail=failed.detail, decisive=answer)
 
 

@@ -13,11 +13,12 @@ from pytest_aibackend.probes.http import Budget, HttpAsker
 from pytest_aibackend.probes.identify import LITELLM, LIVELINESS, SURE, guess_service
 from pytest_aibackend.probes.models import compare_models
 from pytest_aibackend.probes.observations import ProviderObservation, State
-from pytest_aibackend.probes.protocols import PROTOCOLS, Verdict, ask_openai_like, rule_out_litellm
+from pytest_aibackend.probes.protocols import PROTOCOLS, ask_openai_like, rule_out_litellm
 from pytest_aibackend.probes.redact import redact_url
 from pytest_aibackend.probes.sniff import HTTP, TLS, sniff
 from pytest_aibackend.probes.targets import ProviderTarget
 from pytest_aibackend.probes.urls import BadUrlError, BaseUrl, parse_base_url
+from pytest_aibackend.probes.verdict import Verdict
 
 __all__ = ["probe_provider"]
 

@@ -32,6 +32,8 @@ _OWN_WORDS = frozenset(
     }
 )
 
+_LATE_USER_INFO = re.compile(r"[^/?#]*[/?#].*[^/]@", re.DOTALL)
+
 
 def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """Return the text on one line, without control characters, cut to `longest` characters.
@@ -45,7 +47,14 @@ def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Return the URL without user info, and with the values of its query hidden."""
+    """Return the URL without user info, and with the values of its query hidden.
+
+    A password with a slash, a question mark or a hash in it ends the host too early: what stands before an
+    `@` that no slash precedes is taken for user info too.
+    """
+    before, scheme_end, rest = url.partition("//")
+    if _LATE_USER_INFO.match(rest):
+        url = f"{before}{scheme_end}{HIDDEN}@{rest.rpartition('@')[2]}"
     try:
         parts = urlsplit(url)
         netloc = parts.netloc

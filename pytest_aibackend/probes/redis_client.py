@@ -61,8 +61,7 @@ def explain_redis(error: BaseException) -> tuple[State, str]:
     if isinstance(error, exceptions.NoPermissionError) or text.startswith("NOPERM"):
         return State.UNAUTHORISED, f"this user may not do that ({text})"
     if isinstance(error, exceptions.InvalidResponse):
-        what = "an HTTP server" if "HTTP/" in text or "<" in text else "something else"
-        return State.WRONG_SERVICE, f"it does not speak Redis's protocol: it seems to be {what}"
+        return State.WRONG_SERVICE, "it does not speak Redis's protocol"
     if isinstance(error, exceptions.ResponseError):
         if text.startswith(("NOAUTH", "WRONGPASS")) or "AUTH" in text:
             return State.UNAUTHORISED, _auth_words(text)

@@ -13,7 +13,9 @@ from pytest_aibackend.probes.redis_client import explain_redis
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["probe_namespace"]
+__all__ = ["PROBE_KEY", "probe_namespace"]
+
+PROBE_KEY = b":aibackend-probe:"  # in the name of the one key that is written
 
 LIFE_TIME_MS = 250  # short enough for any time budget; what a lost connection leaves behind goes by itself
 
@@ -22,7 +24,7 @@ async def probe_namespace(client: Redis, namespace: str, budget: Budget) -> Name
     """Return what became of the key. Errors of the server are in its detail, none is raised."""
     from redis.exceptions import RedisError
 
-    key = f"{namespace}:aibackend-probe:{secrets.token_hex(8)}"
+    key = f"{namespace}{PROBE_KEY.decode()}{secrets.token_hex(8)}"
     value = secrets.token_hex(8).encode()
     done = {"written": False, "read_back": False, "expires": False, "expired": False, "removed": False}
     detail = ""

@@ -19,7 +19,7 @@ from pytest_aibackend.probes.observations import (
 from pytest_aibackend.probes.redact import clean_text
 from pytest_aibackend.probes.redis_client import CLIENT_NAME, connect, explain_redis
 from pytest_aibackend.probes.redis_names import in_namespace, is_litellm_name, prefix_of
-from pytest_aibackend.probes.redis_namespace import probe_namespace
+from pytest_aibackend.probes.redis_namespace import PROBE_KEY, probe_namespace
 from pytest_aibackend.probes.sniff import HTTP, REDIS, SSH, TLS, sniff
 from pytest_aibackend.probes.targets import RedisTarget
 
@@ -57,7 +57,8 @@ async def probe_redis(target: RedisTarget, budget: Budget) -> RedisObservation:
     finally:
         await _close(client)
     service = await sniffing
-    if "latency_s" not in facts and state in (State.TIMEOUT, State.DOWN, State.TLS_ERROR):
+    unclear = (State.TIMEOUT, State.DOWN, State.TLS_ERROR, State.WRONG_SERVICE)
+    if "latency_s" not in facts and state in unclear:
         state, detail = _name_stranger(service, target) or (state, detail)
     if "state" in facts:
         state, detail = facts.pop("state"), facts.pop("detail")
@@ -219,7 +220,8 @@ async def _take_census(client: Redis, target: RedisTarget, until: float) -> dict
             cursor, found = await client.scan(cursor=cursor, count=SCAN_STEP)
         except ResponseError:
             break
-        keys = {key for key in found if isinstance(key, bytes)}  # always, without decode_responses
+        # Our own probe's key is there for a moment. (Keys are bytes without decode_responses.)
+        keys = {key for key in found if isinstance(key, bytes) and PROBE_KEY not in key}
         for key in keys - seen:
             if target.namespace and in_namespace(key, target.namespace):
                 inside += 1
@@ -231,7 +233,7 @@ async def _take_census(client: Redis, target: RedisTarget, until: float) -> dict
                 prefix = clean_text(prefix_of(key), longest=80)
                 foreign[prefix] += 1
                 example_of.setdefault(prefix, _example(key))
-        seen.update(keys)
+        seen |= keys
         if cursor == 0:
             complete = True
             break

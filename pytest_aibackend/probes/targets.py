@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+from pytest_aibackend.probes.redact import redact_url
 
 __all__ = ["GatewayTarget", "PortTarget", "ProbeTargets", "ProviderTarget", "RedisTarget"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProviderTarget:
+class _ShownRedacted:
+    """A repr without the fields that hold secrets, and without the user info of URLs."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{each.name}={redact_url(value) if each.name.endswith('url') else value!r}"
+            for each in fields(self)  # type: ignore[arg-type]  # only dataclasses inherit from here
+            if each.repr and (value := getattr(self, each.name)) is not None
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class ProviderTarget(_ShownRedacted):
     """One provider: an Ollama, llama.cpp, vLLM, OpenAI-like or Anthropic server."""
 
     name: str  # as in providers.yaml
@@ -19,8 +35,8 @@ class ProviderTarget:
     models: tuple[str, ...] = ()  # the configured models, as the provider calls them
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GatewayTarget:
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class GatewayTarget(_ShownRedacted):
     """One LiteLLM proxy, and the model groups that it ought to serve."""
 
     url: str

@@ -72,6 +72,8 @@ def parse_base_url(text: str) -> BaseUrl:
     shown = redact_url(text.strip())
     if parts.scheme not in ("http", "https"):
         raise BadUrlError(f"{shown} begins neither with http:// nor with https://")
+    if re.search(r"[^/]@", parts.path + parts.query + parts.fragment):
+        raise BadUrlError(f"{shown} has an @ behind its host: a password must be percent-encoded")
     if not host:
         raise BadUrlError(f"{shown} names no host")
     if re.search(r"[\s\x00-\x1f\x7f\\<>^`{|}$]", host):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import secrets
 import socket
 import ssl
 import tempfile
@@ -189,7 +190,7 @@ def tls(
     Trusting the certificate (SSL_CERT_FILE) makes it a good one, unless its days or its host are wrong.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hostile")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"hostile {secrets.token_hex(4)}")])
     try:
         alternative: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
