@@ -118,7 +118,7 @@ def _gateway_target(backend: Backend, *, completions: bool) -> GatewayTarget:
     return GatewayTarget(
         url=backend.gateway.deploy.url,
         api_key=os.environ.get(MASTER_KEY) or None,
-        expected_groups=groups.exact if groups else None,
+        expected_groups=groups.names if groups else None,
         completions=completions,
         completion_groups=groups.chat if groups else None,
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator
 from typing import Final
 
 from pytest_aibackend.findings import Path, Problem, Severity
-from pytest_aibackend.litellm.served import expected_groups
-from pytest_aibackend.probes.observations import GatewayObservation, State
+from pytest_aibackend.litellm.served import expected_groups, is_expansion
+from pytest_aibackend.probes.observations import EndpointAnswer, GatewayObservation, State
 from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
 
@@ -19,7 +18,7 @@ _ENDPOINTS: Final = ("liveness", "readiness", "models", "key")
 
 def _groups(backend: Backend) -> list[str]:
     groups = expected_groups(backend.sources["generated"].data)
-    return list(groups.exact) if groups else []
+    return list(groups.names) if groups else []
 
 
 ENDPOINTS = declare_group(
@@ -49,6 +48,11 @@ def _gateways(live: LiveBackend) -> tuple[GatewayObservation, ...]:
     return found
 
 
+def _said(seen: GatewayObservation, answer: EndpointAnswer) -> str:
+    detail = answer.detail.removeprefix(f"{answer.endpoint}: ").removeprefix(f"{answer.endpoint} ")
+    return f"gateway at {seen.url}: {answer.endpoint or 'deploy.url'}: {detail}"
+
+
 def _problem(
     subject: str,
     message: str,
@@ -71,7 +75,7 @@ def gateway_not_alive(live: LiveBackend) -> Iterator[Problem]:
         if not seen.liveness.state.is_healthy:
             yield _problem(
                 "liveness",
-                f"gateway at {seen.url}: {seen.liveness.endpoint} {seen.liveness.detail}",
+                _said(seen, seen.liveness),
                 "start the gateway, or correct deploy.url",
             )
 
@@ -86,7 +90,7 @@ def gateway_not_ready(live: LiveBackend) -> Iterator[Problem]:
         if seen.liveness.state.is_healthy and not seen.readiness.state.is_healthy:
             yield _problem(
                 "readiness",
-                f"gateway at {seen.url}: {seen.readiness.endpoint} {seen.readiness.detail}",
+                _said(seen, seen.readiness),
                 "look into the gateway's log",
             )
 
@@ -95,17 +99,13 @@ def gateway_not_ready(live: LiveBackend) -> Iterator[Problem]:
 def gateway_slow(live: LiveBackend) -> Iterator[Problem]:
     """The gateway is healthy and took a large part of the time that a probe may take."""
     for seen in _gateways(live):
-        for name, answer in (
-            ("liveness", seen.liveness),
-            ("readiness", seen.readiness),
-            ("models", seen.models),
-        ):
-            if answer.state is State.SLOW:
-                yield _problem(
-                    name,
-                    f"gateway at {seen.url}: {answer.endpoint} {answer.detail}",
-                    "see whether the machine is overloaded",
-                )
+        if seen.state is State.SLOW:
+            answers = {"liveness": seen.liveness, "readiness": seen.readiness, "models": seen.models}
+            yield _problem(
+                max(answers, key=lambda name: answers[name].latency_s or 0.0),
+                f"gateway at {seen.url}: {seen.detail}",
+                "see whether the machine is overloaded",
+            )
 
 
 @rule("gateway-key-missing", group=ENDPOINTS.id)
@@ -153,7 +153,8 @@ def gateway_open(live: LiveBackend) -> Iterator[Problem]:
             for who, refused in (("a wrong key", seen.wrong_key_refused), ("no key", seen.no_key_refused))
             if refused is False
         ]
-        if open_to:
+        # Something else may well answer everybody; that is no gateway, and a finding of its own.
+        if open_to and seen.liveness.state.is_healthy:
             yield _problem(
                 "key",
                 f"the gateway answers requests with {' and with '.join(open_to)}",
@@ -170,7 +171,7 @@ def gateway_models_unreadable(live: LiveBackend) -> Iterator[Problem]:
         if seen.liveness.state.is_healthy and not seen.models.state.is_healthy and not is_key_trouble:
             yield _problem(
                 "models",
-                f"gateway at {seen.url}: {seen.models.endpoint} {seen.models.detail}",
+                _said(seen, seen.models),
                 "look into the gateway's log",
             )
 
@@ -222,9 +223,12 @@ def model_group_not_served(live: LiveBackend) -> Iterator[Problem]:
                 )
             continue
         for group in seen.missing_groups:
+            is_partial = group in seen.served_groups
             yield _problem(
                 group,
-                f"the gateway does not serve {group!r}",
+                f"the gateway serves {group!r} with some of its workers only"
+                if is_partial
+                else f"the gateway does not serve {group!r}",
                 "reload the gateway; if it stays away, look for the dropped deployment in its log",
                 path=_group_path(live.backend, group),
                 source="generated",
@@ -238,13 +242,12 @@ def ghost_model_group(live: LiveBackend) -> Iterator[Problem]:
     It runs another configuration than the one on disk. Reload it.
     """
     groups = expected_groups(live.backend.sources["generated"].data)
-    wildcards = groups.wildcards if groups else ()
+    named = groups.wildcards if groups else ()
     for seen in _gateways(live):
+        served = [group for group in seen.served_groups or () if "*" in group]
         for group in seen.ghost_groups:
-            # LiteLLM lists a wildcard as every model it knows of that provider.
-            if not wildcards or not (
-                group in wildcards or any(fnmatch.fnmatchcase(group, each) for each in wildcards)
-            ):
+            # LiteLLM lists a wildcard as every model it knows of that provider: a ghost is the wildcard.
+            if not is_expansion(group, [*named, *served]):
                 yield _problem(
                     group,
                     f"the gateway serves {group!r}, which its file does not name",
@@ -271,7 +274,7 @@ def completion_fails(live: LiveBackend) -> Iterator[Problem]:
                 yield _problem(
                     completion.group,
                     f"{completion.group!r} was answered by {completion.model} after {completion.fallbacks}"
-                    " fallbacks",
+                    f" fallback{'s' if completion.fallbacks > 1 else ''}",
                     "look at the first provider of this model group (check 7)",
                     path=_group_path(live.backend, completion.group),
                     source="generated",
