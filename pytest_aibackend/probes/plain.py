@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import UnionType
 from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 
@@ -27,6 +28,11 @@ class PlainData:
         return rebuilt
 
 
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _to_plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _to_plain(getattr(value, field.name)) for field in fields(value)}
@@ -48,7 +54,7 @@ def _from_plain(kind: Any, plain: Any) -> Any:
             return tuple(_from_plain(item, each) for each in plain)
         return tuple(_from_plain(one, each) for one, each in zip((item, *rest), plain, strict=True))
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         values = {name: _from_plain(hints[name], each) for name, each in plain.items()}
         return kind(**values)  # type: ignore[operator]  # a dataclass type, which mypy cannot know
     if isinstance(kind, type) and issubclass(kind, Enum):

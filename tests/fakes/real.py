@@ -87,23 +87,22 @@ def _wait_for_valkey(server: ValkeyServer, process: subprocess.Popen[bytes]) -> 
 
 
 @contextmanager
-def llama_server(
-    *, alias: str = "tiny", api_keys: Sequence[str] = (), model_folder: Path | None = None
-) -> Iterator[str]:
+def llama_server(*, alias: str = "tiny", api_keys: Sequence[str] = ()) -> Iterator[str]:
     """A llama.cpp server on a tiny random model; gives its URL."""
-    folder = model_folder or Path(tempfile.gettempdir(), "aibackend-test-models")
     port = free_port()
-    command = [sys.executable, "-c", LLAMA, str(ensure_model(folder)), str(port), alias, *api_keys]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
     url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for_http(f"{url}/health", process)
-        yield url
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryDirectory(prefix="llama-") as folder:
+        model = ensure_model(Path(folder))
+        command = [sys.executable, "-c", LLAMA, str(model), str(port), alias, *api_keys]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        try:
+            _wait_for_http(f"{url}/health", process)
+            yield url
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def _wait_for_http(url: str, process: subprocess.Popen[bytes]) -> None:
