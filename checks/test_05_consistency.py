@@ -6,37 +6,39 @@ chains, what the sources ask of LiteLLM, and the model groups and settings of th
 
 import pytest
 
+from pytest_aibackend.checklist import AssertClean, Subjects
+
 pytestmark = [pytest.mark.aibackend(5), pytest.mark.critical]
 
 # Provider references
 
 
-def test_route_provider(route, assert_clean):
+def test_route_provider(route: Subjects, assert_clean: AssertClean) -> None:
     """The route leads to a provider that exists and is active."""
     assert_clean(route)
 
 
-def test_pattern_provider(pattern, assert_clean):
+def test_pattern_provider(pattern: Subjects, assert_clean: AssertClean) -> None:
     """The pattern leads to a provider that exists and is active."""
     assert_clean(pattern)
 
 
-def test_capability_provider(capability, assert_clean):
+def test_capability_provider(capability: Subjects, assert_clean: AssertClean) -> None:
     """The capability's providers exist and are active."""
     assert_clean(capability)
 
 
-def test_load_balancing_provider(load_balancing_group, assert_clean):
+def test_load_balancing_provider(load_balancing_group: Subjects, assert_clean: AssertClean) -> None:
     """The group's providers exist and are active."""
     assert_clean(load_balancing_group)
 
 
-def test_routing_rules_provider(routing_rule, assert_clean):
+def test_routing_rules_provider(routing_rule: Subjects, assert_clean: AssertClean) -> None:
     """The providers that routing rules name exist and are active."""
     assert_clean(routing_rule)
 
 
-def test_health_check_endpoints(health_endpoint, assert_clean):
+def test_health_check_endpoints(health_endpoint: Subjects, assert_clean: AssertClean) -> None:
     """The health endpoint belongs to a provider and points at it."""
     assert_clean(health_endpoint)
 
@@ -44,17 +46,17 @@ def test_health_check_endpoints(health_endpoint, assert_clean):
 # Model availability
 
 
-def test_route_model(route, assert_clean):
+def test_route_model(route: Subjects, assert_clean: AssertClean) -> None:
     """The route's model is one of its provider's."""
     assert_clean(route)
 
 
-def test_load_balancing_model(load_balancing_group, assert_clean):
+def test_load_balancing_model(load_balancing_group: Subjects, assert_clean: AssertClean) -> None:
     """The models that the group's members name are their providers'."""
     assert_clean(load_balancing_group)
 
 
-def test_capability_members(capability, assert_clean):
+def test_capability_members(capability: Subjects, assert_clean: AssertClean) -> None:
     """The capability's models are served, and none of them is a provider."""
     assert_clean(capability)
 
@@ -62,17 +64,17 @@ def test_capability_members(capability, assert_clean):
 # URLs, keys, and the port registry
 
 
-def test_provider_url(provider, assert_clean):
+def test_provider_url(provider: Subjects, assert_clean: AssertClean) -> None:
     """The provider's URL is one that can be asked, without credentials in it."""
     assert_clean(provider)
 
 
-def test_provider_port(provider, assert_clean):
+def test_provider_port(provider: Subjects, assert_clean: AssertClean) -> None:
     """The port in the provider's URL is registered for it, and for nobody else."""
     assert_clean(provider)
 
 
-def test_provider_key(provider, assert_clean):
+def test_provider_key(provider: Subjects, assert_clean: AssertClean) -> None:
     """A provider that needs a key names the variable that holds it."""
     assert_clean(provider)
 
@@ -80,7 +82,7 @@ def test_provider_key(provider, assert_clean):
 # Fallback chains
 
 
-def test_chain_members(chain, assert_clean):
+def test_chain_members(chain: Subjects, assert_clean: AssertClean) -> None:
     """All members of the chain are served; it has no cycle, no duplicate, and not itself."""
     assert_clean(chain)
 
@@ -88,7 +90,7 @@ def test_chain_members(chain, assert_clean):
 # What the sources ask of LiteLLM
 
 
-def test_translation(mapping, assert_clean):
+def test_translation(mapping: Subjects, assert_clean: AssertClean) -> None:
     """LiteLLM can do what is asked for, and no two things become one by accident."""
     assert_clean(mapping)
 
@@ -96,16 +98,16 @@ def test_translation(mapping, assert_clean):
 # The gateway
 
 
-def test_gateway_address(setting, assert_clean):
+def test_gateway_address(setting: Subjects, assert_clean: AssertClean) -> None:
     """The gateway's address agrees with the port registry."""
     assert_clean(setting)
 
 
-def test_gateway_settings(section, assert_clean):
+def test_gateway_settings(section: Subjects, assert_clean: AssertClean) -> None:
     """LiteLLM reads the section, and what stands in it has the effect it seems to have."""
     assert_clean(section)
 
 
-def test_model_group(model_group, assert_clean):
+def test_model_group(model_group: Subjects, assert_clean: AssertClean) -> None:
     """The model group of the gateway's file can be answered."""
     assert_clean(model_group)

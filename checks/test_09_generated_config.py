@@ -2,9 +2,11 @@
 
 import pytest
 
+from pytest_aibackend.checklist import AssertClean, Subjects
+
 pytestmark = [pytest.mark.aibackend(9), pytest.mark.critical]
 
 
-def test_generated_config(generated_file, assert_clean):
+def test_generated_config(generated_file: Subjects, assert_clean: AssertClean) -> None:
     """The file exists, bears our marker, was not edited, and is not older than its sources."""
     assert_clean(generated_file)

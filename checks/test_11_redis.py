@@ -2,14 +2,16 @@
 
 import pytest
 
+from pytest_aibackend.checklist import AssertClean, Subjects
+
 pytestmark = [pytest.mark.aibackend(11), pytest.mark.critical, pytest.mark.live]
 
 
-def test_redis_endpoint(redis, assert_clean):
+def test_redis_endpoint(redis: Subjects, assert_clean: AssertClean) -> None:
     """The server is reachable, authenticated, not loading, and will not drop data."""
     assert_clean(redis)
 
 
-def test_redis_namespace(namespace, assert_clean):
+def test_redis_namespace(namespace: Subjects, assert_clean: AssertClean) -> None:
     """A namespace is set, and a key inside it can be written, read, expired and removed."""
     assert_clean(namespace)

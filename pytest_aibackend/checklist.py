@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CHECKS", "Check"]
+__all__ = ["CHECKS", "AssertClean", "Check", "Subjects"]
+
+# What a test of the validator is given: one subject, or several where a fleet is large, and how to judge them.
+Subjects = tuple[str, ...]
+AssertClean = Callable[[Subjects], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

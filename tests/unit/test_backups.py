@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_aibackend.sources.backups import BackupTrouble, backup_time, plan_retention, read_backups
 from pytest_aibackend.sources.models import Retention
 
-MOMENTS = st.datetimes(min_value=dt.datetime(2020, 1, 1), max_value=dt.datetime(2030, 1, 1))
+MOMENTS = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1))  # noqa: DTZ001 # as hypothesis wants
 ZONES = st.integers(-14, 14).map(lambda hours: dt.timezone(dt.timedelta(hours=hours)))
 RETENTIONS = st.builds(
     Retention, recent=st.integers(1, 12), daily=st.integers(0, 10), weekly=st.integers(0, 6)
@@ -112,7 +112,7 @@ def test_a_good_backup_has_no_troubles(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_backup_is_named(
-    tmp_path: Path, rule: str, name: str, text: str, checksum: str | None, mode: int
+    tmp_path: Path, *, rule: str, name: str, text: str, checksum: str | None, mode: int
 ) -> None:
     _write(tmp_path, name, text, checksum, mode)
     assert _rules(tmp_path)[:1] == [rule]
