@@ -53,10 +53,10 @@ def _from_plain(kind: Any, plain: Any) -> Any:
         if rest == [...]:
             return tuple(_from_plain(item, each) for each in plain)
         return tuple(_from_plain(one, each) for one, each in zip((item, *rest), plain, strict=True))
-    if is_dataclass(kind):
+    if is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)
         values = {name: _from_plain(hints[name], each) for name, each in plain.items()}
-        return kind(**values)  # type: ignore[operator]  # a dataclass type, which mypy cannot know
+        return kind(**values)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(plain)
     if kind is float and isinstance(plain, int) and not isinstance(plain, bool):
