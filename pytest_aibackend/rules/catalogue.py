@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pytest_aibackend.findings import Severity
+from pytest_aibackend.rules.translation import plan_of
 from pytest_aibackend.sources.backend import Backend
 
 __all__ = ["Catalogue", "catalogue_of", "prefix_of"]
@@ -26,8 +27,10 @@ class Catalogue:
     models: Mapping[str, tuple[str, ...]]  # of every provider
     owners: Mapping[str, str]  # of every model: the first provider that lists it, an active one before others
     served: Mapping[str, None]  # what a client, a chain or a capability can name, in file order
+    served_as: Mapping[str, str]  # of models: the first model group that answers with them
     capabilities: frozenset[str]  # of the served names: those that are a capability and nothing else
     prefixes: frozenset[str]  # of patterns: any name that begins so is served
+    has_default: bool  # a default provider is asked for any other name
     providers_complete: bool  # False: a reported error hides providers, so that none can be called unknown
     names_complete: bool  # the same for routes and models
     models_complete: Mapping[str, bool]  # the same for each provider's models
@@ -78,14 +81,13 @@ def _collect(backend: Backend) -> Catalogue:
     mappings = backend.sources["model-mappings"].data
     for section in _GROUP_SECTIONS:
         served.update({name: None for name in _section(mappings, section) if isinstance(name, str)})
+    served.update(_own_names(backend, models, status, served))
     owners: dict[str, str] = {}
     for is_active in (True, False):
         for provider, names in models.items():
             if (status[provider] == "active") == is_active:
                 for name in names:
                     owners.setdefault(name, provider)
-                    if is_active:
-                        served[name] = None
     capabilities = [name for name in _section(mappings, "capabilities") if isinstance(name, str)]
     only_capabilities = frozenset(capabilities) - served.keys()
     served.update(dict.fromkeys(capabilities))
@@ -95,14 +97,45 @@ def _collect(backend: Backend) -> Catalogue:
         models=models,
         owners=owners,
         served=served,
+        served_as=_served_as(backend),
         capabilities=only_capabilities,
         prefixes=frozenset(prefix for each in patterns if (prefix := prefix_of(each.pattern))),
+        has_default=_has_default(backend, status),
         providers_complete=_is_whole(backend, "providers"),
         names_complete=_is_whole(backend, "providers")
         and _is_whole(backend, "model-mappings")
         and not hidden,
         models_complete={name: name not in hidden for name in models},
     )
+
+
+def _own_names(
+    backend: Backend,
+    models: Mapping[str, tuple[str, ...]],
+    status: Mapping[str, str],
+    served: Mapping[str, None],
+) -> Iterator[tuple[str, None]]:
+    """Yield the models that are served under their own names: those to which no other name leads."""
+    groups = plan_of(backend).model_groups
+    for provider, names in models.items():
+        for name in names if status[provider] == "active" else ():
+            # Of a provider with errors nothing is planned yet.
+            if name not in served and (name in groups or provider not in backend.providers):
+                yield name, None
+
+
+def _served_as(backend: Backend) -> dict[str, str]:
+    """Return for each model the first model group that answers with it."""
+    found: dict[str, str] = {}
+    for group, deployments in plan_of(backend).model_groups.items():
+        for deployment in deployments:
+            found.setdefault(deployment.model, group)
+    return found
+
+
+def _has_default(backend: Backend, status: Mapping[str, str]) -> bool:
+    default = backend.mappings.routing_rules.default_provider if backend.is_loaded("model-mappings") else None
+    return default is not None and status.get(default) == "active"
 
 
 def _section(data: Any, name: str) -> dict[Any, Any]:

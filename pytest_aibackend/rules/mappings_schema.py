@@ -23,7 +23,6 @@ _SECTIONS: Final = {
 }
 _REST: Final = "routing-rules-schema"  # the file as a whole, its rules and special cases
 GROUP_IDS: Final = (*(group for group, _ in _SECTIONS.values()), _REST)
-_CATCH_ALL: Final = re.compile(r"\^?(\.\*)?\$?")
 
 
 def _findings(section: str | None) -> Callable[[Backend], list[Finding]]:
@@ -109,35 +108,6 @@ def find_patterns_that_do_not_compile(backend: Backend) -> Iterator[Problem]:
                 subject=each.pattern,
                 message=f"pattern {each.pattern!r} does not compile: {reason}{at}",
             )
-
-
-@rule("unreachable-pattern", group="pattern-schema", severity=Severity.WARNING)
-def find_unreachable_patterns(backend: Backend) -> Iterator[Problem]:
-    """A pattern stands behind the same pattern, or behind one that matches every name.
-
-    The first pattern that matches decides; this one is never asked. Remove it, or move it up.
-    """
-    seen: set[str] = set()
-    catch_all: str | None = None
-    for index, each in enumerate(backend.mappings.patterns):
-        pattern = each.pattern
-        before = pattern if pattern in seen else catch_all
-        if before is not None:
-            fact = (
-                "stands there already"
-                if before == pattern
-                else f"comes after {before!r}, which matches every name"
-            )
-            yield Problem(
-                source=_ROLE,
-                path=("patterns", index, "pattern"),
-                subject=pattern,
-                message=f"pattern {pattern!r} {fact}",
-                hint="remove it, or move it up",
-            )
-        seen.add(pattern)
-        if catch_all is None and _CATCH_ALL.fullmatch(pattern) and pattern != "^$":
-            catch_all = pattern
 
 
 @rule("zero-weights", group="load-balancing-schema")

@@ -166,10 +166,12 @@ def _trouble(known: Catalogue, reference: _Reference) -> str | None:
     is_member = reference.group == CAPABILITIES.id
     if known.is_group(name) if is_member else known.is_served(name):
         return None
+    if reference.is_source and not known.has_default and name not in known.owners:
+        return None  # planning the gateway shows that nothing is served under this name
     if name in known.status:
         return "provider-as-model"
     if name in known.owners:
-        return "inactive-model"
+        return "unknown-model" if known.is_active(known.owners[name]) else "inactive-model"
     return "unknown-model" if known.names_complete else None
 
 
@@ -195,17 +197,11 @@ def find_unknown_models(backend: Backend) -> Iterator[Problem]:
             )
         elif provider is None:
             kind = "" if reference.is_source else "model "
-            fact = "which nothing serves"
-            otherwise = "define a route for it, or add it to the models of a provider"
-            if known.is_served(name):
-                is_capability = name in known.capabilities
-                fact = (
-                    f"which is a {'capability' if is_capability else 'pattern match'} and not a model group"
-                )
-                otherwise = "name the models themselves" if is_capability else "define a route for it"
+            fact, otherwise = _no_group(known, name)
+            meant = known.served_as.get(name) or suggester.find(name, known.served.keys() - {name})
             yield reference.problem(
                 f"{reference.says} {kind}{name!r}, {fact}",
-                suggester.hint(name, known.served.keys() - {name}, otherwise=otherwise),
+                f"did you mean {meant!r}?" if meant else otherwise,
             )
         else:
             models = known.models[provider]
@@ -213,6 +209,17 @@ def find_unknown_models(backend: Backend) -> Iterator[Problem]:
                 f"{reference.says} model {name!r} of provider {provider!r}, which does not list it",
                 _hint_of_provider(known, reference, suggester.find(name, models)),
             )
+
+
+def _no_group(known: Catalogue, name: str) -> tuple[str, str]:
+    """Return what a name is that is no model group, and what to do where no other name was meant."""
+    if name in known.capabilities:
+        return "which is a capability and not a model group", "name the models themselves"
+    if name in known.served_as:
+        return f"which is served as {known.served_as[name]!r} only", "name the model group"
+    if known.is_served(name):
+        return "which only a pattern matches", "define a route for it"
+    return "which nothing serves", "define a route for it, or add it to the models of a provider"
 
 
 def _hint_of_provider(known: Catalogue, reference: _Reference, meant: str | None) -> str:

@@ -41,7 +41,7 @@ def find_patterns_without_model(backend: Backend) -> Iterator[Problem]:
         left -= len(provider.models)
         if isinstance(expression, tuple) or _MAY_TAKE_LONG.search(each.pattern) or left < 0:
             continue
-        if not any(expression.search(name) for name in provider.model_names):
+        if not any(expression.match(name) for name in provider.model_names):
             yield Problem(
                 source="model-mappings",
                 path=("patterns", index, "provider"),

@@ -7,6 +7,7 @@ from typing import Final
 
 from pytest_aibackend.findings import Path, Problem, Severity
 from pytest_aibackend.rules.addresses import Address, address_of
+from pytest_aibackend.rules.provider_ports import foreign_ports
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.rules.wording import listed
 from pytest_aibackend.sources.backend import Backend
@@ -75,7 +76,12 @@ def find_shared_addresses(backend: Backend) -> Iterator[Problem]:
     Two servers of different kinds cannot listen there both: one of the URLs is wrong. Of the same kind
     it is a warning: they can be one server under two names, whose requests then count twice.
     """
-    for text, holders in _addresses(backend).items():
+    # A provider at the port of another's service is reported there.
+    astray = foreign_ports(backend) if backend.is_loaded("ports") else {}
+    for text, every in _addresses(backend).items():
+        holders = [holder for holder in every if holder[0] not in astray]
+        if len(holders) < 2:
+            continue
         first, _ = holders[0]
         kind = backend.providers[first].type
         for name, address in holders[1:]:

@@ -51,9 +51,7 @@ def find_keys_without_variable(backend: Backend) -> Iterator[Problem]:
         if backend.sources["providers"].data["providers"][name].get("env_var") is not None:
             continue  # there is one, and its form is reported
         reason = "says requires_api_key" if provider.requires_api_key else f"is of type {provider.type}"
-        variable = "".join(
-            letter if letter.isascii() and letter.isalnum() else "_" for letter in name
-        ).upper()
+        variable = _variable(name)
         yield Problem(
             source="providers",
             path=("providers", name, "requires_api_key")
@@ -68,4 +66,4 @@ def find_keys_without_variable(backend: Backend) -> Iterator[Problem]:
 def _variable(name: str) -> str:
     letters = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.upper())
     letters = letters.removesuffix("_API_KEY")
-    return f"_{letters}" if letters[:1].isdigit() else letters
+    return f"{'_' if letters[:1].isdigit() else ''}{letters}_API_KEY"

@@ -13,7 +13,7 @@ from pytest_aibackend.rules.services import folded, gateway_service
 from pytest_aibackend.sources.backend import Backend
 from pytest_aibackend.sources.models import PortEntry, Provider
 
-__all__: list[str] = []
+__all__ = ["foreign_ports"]
 
 _OWN_SERVERS: Final = ("ollama", "llama_cpp", "vllm")
 _NO_MARK: Final = frozenset(
@@ -83,38 +83,43 @@ def find_foreign_ports(backend: Backend) -> Iterator[Problem]:
     Its requests go to a server that does not know its models, and may be answered with something that
     looks right. Write the port of its own service.
     """
-    by_port: dict[int, str] = {}
-    for registered_name, entry in backend.ports.items():
-        by_port.setdefault(entry.port, registered_name)
     own = _own_services(backend)
-    names = {folded(name) for name in backend.providers}
-    gateway = gateway_service(backend)
-    shared = {entry.port for name, entry in backend.ports.items() if by_port[entry.port] != name}
-    for name, port in _local_ports(backend).items():
-        service = by_port.get(port)
-        if service is None or port in shared:  # two services on one port: check 6
-            continue
+    for name, service in foreign_ports(backend).items():
         mine = own.get(folded(name))
-        if mine is not None and backend.ports[mine].port == port:
+        port = backend.ports[service].port
+        fact = f"provider {name!r} is at port {port}, which belongs to service {service!r}"
+        hint = "mend base_url, or register the provider's service in ports.yaml"
+        if mine is not None:
+            registered = backend.ports[mine].port
+            fact, hint = f"{fact}; {mine!r} has port {registered}", f"write port {registered} in base_url"
+        yield _problem(backend, name, fact, hint)
+
+
+def foreign_ports(backend: Backend) -> dict[str, str]:
+    """Return the providers whose port belongs to another service, and that service."""
+    by_port: dict[int, str] = {}
+    for service, entry in backend.ports.items():
+        by_port.setdefault(entry.port, service)
+    shared = {entry.port for service, entry in backend.ports.items() if by_port[entry.port] != service}
+    own = _own_services(backend)
+    gateway = gateway_service(backend)
+    others = {folded(name) for name in backend.providers}
+    found = {}
+    for name, port in _local_ports(backend).items():
+        if port not in by_port or port in shared:  # two services on one port: check 6
             continue
-        entry = backend.ports[service]
-        is_other = (
-            mine is not None or folded(service) in names or entry.protocol == "tcp" or service == gateway
-        )
-        if is_other or not _fits(name, backend.providers[name], service, entry):
-            fact = f"provider {name!r} is at port {port}, which belongs to service {service!r}"
-            if mine is None:
-                yield _problem(
-                    backend, name, fact, "mend base_url, or register the provider's service in ports.yaml"
-                )
-            else:
-                registered = backend.ports[mine].port
-                yield _problem(
-                    backend,
-                    name,
-                    f"{fact}; {mine!r} has port {registered}",
-                    f"write port {registered} in base_url",
-                )
+        holder, mine = by_port[port], own.get(folded(name))
+        if mine is not None:
+            is_foreign = backend.ports[mine].port != port
+        else:
+            provider = backend.providers[name]
+            # One server may speak two protocols; and a disabled provider may take turns with another.
+            is_taken = folded(holder) in others and provider.is_active and provider.type in _OWN_SERVERS
+            is_foreign = is_taken or backend.ports[holder].protocol == "tcp" or holder == gateway
+            is_foreign = is_foreign or not _fits(name, provider, holder, backend.ports[holder])
+        if is_foreign:
+            found[name] = holder
+    return found
 
 
 def _own_services(backend: Backend) -> Mapping[str, str]:
