@@ -19,6 +19,7 @@ from pytest_aibackend.probes.targets import (
     ProviderTarget,
     RedisTarget,
 )
+from pytest_aibackend.rules.redis import redis_params
 from pytest_aibackend.sources.backend import Backend
 
 if TYPE_CHECKING:
@@ -126,11 +127,8 @@ def _gateway_target(backend: Backend, *, completions: bool) -> GatewayTarget:
 
 def redis_target(backend: Backend) -> RedisTarget | None:
     """Return the Redis that the gateway caches in, None where it has none."""
-    settings = backend.gateway.litellm_settings
-    params = settings.get("cache_params")
-    if settings.get("cache") is not True or not isinstance(params, dict):
-        return None
-    if str(params.get("type", "redis")) not in ("redis", "redis-semantic"):
+    params = redis_params(backend)
+    if params is None:
         return None
     url = _resolve(params.get("url"))
     parts = urlsplit(url) if url else None

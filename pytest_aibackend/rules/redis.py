@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any, Final
 
 from pytest_aibackend.findings import Path, Problem, Severity
 from pytest_aibackend.probes.observations import RedisObservation, State
 from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
 
-__all__ = ["ENDPOINT", "NAMESPACE"]
+__all__ = ["ENDPOINT", "NAMESPACE", "redis_params"]
 
 _PARAMS: Final[Path] = ("litellm_settings", "cache_params")
 _KEEPS_ALL: Final = ("noeviction",)
@@ -18,28 +19,32 @@ _OLDEST: Final = (6, 0)  # UNLINK, ACLs and SET ... EX are there
 _NEARLY_FULL: Final = 0.9
 
 
-def _is_cached(backend: Backend) -> bool:
+def redis_params(backend: Backend) -> Mapping[str, Any] | None:
+    """Return the settings of the Redis that the gateway caches in, None where it has none.
+
+    `cache: true` alone is a Redis that the environment names (LiteLLM 1.106.2, proxy/proxy_server.py).
+    """
     settings = backend.gateway.litellm_settings
     params = settings.get("cache_params")
-    return (
-        settings.get("cache") is True
-        and isinstance(params, dict)
-        and str(params.get("type", "redis")) == "redis"
-    )
+    params = {} if params is None else params
+    if settings.get("cache") is not True or not isinstance(params, dict):
+        return None
+    return params if str(params.get("type", "redis")) in ("redis", "redis-semantic") else None
 
 
 def _endpoint(backend: Backend) -> list[str]:
-    params = backend.gateway.litellm_settings.get("cache_params", {})
-    if not _is_cached(backend):
+    params = redis_params(backend)
+    if params is None:
         return []
     if "host" not in params and "url" in params:
         return ["redis"]
-    return [f"{params.get('host', '127.0.0.1')}:{params.get('port', 6379)}".replace("os.environ/", "$")]
+    host = params.get("host") or ("127.0.0.1" if params else "$REDIS_HOST")
+    return [f"{host}:{params.get('port') or 6379}".replace("os.environ/", "$")]
 
 
 def _namespace(backend: Backend) -> list[str]:
-    params = backend.gateway.litellm_settings.get("cache_params", {})
-    return [str(params.get("namespace") or "(no namespace)")] if _is_cached(backend) else []
+    params = redis_params(backend)
+    return [] if params is None else [str(params.get("namespace") or "(no namespace)")]
 
 
 ENDPOINT = declare_group(
@@ -75,13 +80,20 @@ def _at(
     )
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @rule("redis-down", group=ENDPOINT.id)
 def redis_down(live: LiveBackend) -> Iterator[Problem]:
     """The cache server does not answer.
 
     LiteLLM boots all the same, 8 s slower, and works without a cache; only its log says so (1.106.2).
     """
-    silent = (State.DOWN, State.TIMEOUT, State.DNS_ERROR, State.TLS_ERROR, State.BAD_URL)
+    silent = (State.DOWN, State.TIMEOUT, State.DNS_ERROR, State.BAD_URL)
     for seen in _seen(live):
         if seen.state in silent:
             yield _at(
@@ -90,6 +102,23 @@ def redis_down(live: LiveBackend) -> Iterator[Problem]:
                 f"Redis at {seen.address}: {seen.detail}",
                 "start it, or correct host and port",
                 "host",
+            )
+
+
+@rule("redis-tls", group=ENDPOINT.id)
+def redis_tls(live: LiveBackend) -> Iterator[Problem]:
+    """The cache server and `cache_params` do not agree on TLS, or its certificate is not trusted.
+
+    Set `ssl: true` (or a `rediss://` URL) where the server speaks TLS, and only there.
+    """
+    for seen in _seen(live):
+        if seen.state is State.TLS_ERROR:
+            yield _at(
+                live,
+                ENDPOINT,
+                f"Redis at {seen.address}: {seen.detail}",
+                "correct cache_params.ssl, or mend the certificate",
+                "ssl",
             )
 
 
@@ -210,8 +239,7 @@ def redis_without_password(live: LiveBackend) -> Iterator[Problem]:
     Cached answers hold what your users asked. Set a password, or bind it to loopback.
     """
     for seen in _healthy(live):
-        host = seen.address.rpartition(":")[0]
-        if seen.password_required is False and host not in ("127.0.0.1", "localhost", "::1", "[::1]"):
+        if seen.password_required is False and not _is_loopback(seen.address.rpartition(":")[0]):
             yield _at(
                 live,
                 ENDPOINT,
@@ -228,9 +256,8 @@ def namespace_missing(live: LiveBackend) -> Iterator[Problem]:
     They cannot be told apart, counted or cleared without touching other people's data. LiteLLM puts
     `cache_params.namespace` before every key (1.106.2, caching/redis_cache.py).
     """
-    if _is_cached(live.backend) and not live.backend.gateway.litellm_settings["cache_params"].get(
-        "namespace"
-    ):
+    params = redis_params(live.backend)
+    if params is not None and not params.get("namespace"):
         yield _at(
             live,
             NAMESPACE,
