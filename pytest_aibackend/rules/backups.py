@@ -59,6 +59,8 @@ _DOCUMENTED: Final = {
     """,
     "backup-unreadable": """
         A backup cannot be read, so it cannot be restored.
+
+        Its rights are wrong, or something else than a file has its name. Mend that, or delete it.
     """,
     "backup-exposed": """
         A backup can be read by other users of the machine.
@@ -66,7 +68,9 @@ _DOCUMENTED: Final = {
         Gateway files may hold secrets. `chmod 600` it.
     """,
     "backup-checksum-missing": """
-        A backup has no checksum beside it (`NAME.sha256`), so a damage to it would not be seen.
+        A backup has no checksum beside it, so a damage to it would not be seen.
+
+        The checksum is the file `NAME.sha256`, as `sha256sum` writes it. If the backup is good, write it.
     """,
     "backup-checksum": """
         A backup differs from what was backed up.
@@ -75,9 +79,13 @@ _DOCUMENTED: Final = {
     """,
     "backup-not-yaml": """
         A backup is not YAML, or not a mapping: the gateway could not read it.
+
+        Restored, it would keep the gateway from starting. Delete it.
     """,
     "backup-incomplete": """
-        A backup lacks a section without which a gateway serves nothing (`model_list`).
+        A backup lacks a section without which a gateway serves nothing.
+
+        That section is `model_list`. Restored, the gateway would start and refuse every request. Delete it.
     """,
 }
 for _rule, _text in _DOCUMENTED.items():
@@ -98,7 +106,11 @@ def _at_retention(backend: Backend, message: str, hint: str, key: str = "retenti
 
 @rule("backup-directory", group=RETENTION.id)
 def backup_directory(backend: Backend) -> Iterator[Problem]:
-    """The backup directory cannot be read: a reload could not back up what it replaces."""
+    """The backup directory cannot be read.
+
+    A reload could not back up what it replaces, so it would not begin. Mend its rights, or correct
+    `deploy.backup_dir`.
+    """
     if isinstance(backend.backups, BackupTrouble):
         yield _at_retention(backend, backend.backups.message, backend.backups.hint, "backup_dir")
 

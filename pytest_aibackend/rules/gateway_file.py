@@ -205,7 +205,11 @@ def cache_without_namespace(backend: Backend) -> Iterator[Problem]:
 
 @rule("deployment-without-model", group=MODEL_GROUPS.id)
 def deployment_without_model(backend: Backend) -> Iterator[Problem]:
-    """A deployment says not which model of which provider it is, so LiteLLM drops it or does not start."""
+    """A deployment says not which model of which provider it is.
+
+    LiteLLM drops it or does not start. Write `model: provider/model` under its
+    `litellm_params`.
+    """
     for index, name, params in _deployments(backend):
         if not isinstance(params.get("model"), str) or not params["model"]:
             yield _problem(
@@ -293,7 +297,8 @@ def alias_shape(backend: Backend) -> Iterator[Problem]:
         if isinstance(target, str) or (isinstance(target, dict) and {"model", "hidden"} <= target.keys()):
             continue
         kind = "a list" if isinstance(target, list) else "a mapping without model and hidden"
-        first = target[0] if isinstance(target, list) and target else "NAME"
+        named = target[:1] if isinstance(target, list) else [target.get("model")]
+        first = next((name for name in named if isinstance(name, str)), "NAME")
         yield _problem(
             ("router_settings", "model_group_alias", alias),
             str(alias),
@@ -304,7 +309,10 @@ def alias_shape(backend: Backend) -> Iterator[Problem]:
 
 @rule("alias-target-unknown", group=MODEL_GROUPS.id)
 def alias_target_unknown(backend: Backend) -> Iterator[Problem]:
-    """An alias leads to a name that no deployment has."""
+    """An alias leads to a name that no deployment has.
+
+    Every request for it fails. Name one of the model groups.
+    """
     groups = _groups(backend)
     for number, (alias, target) in enumerate(_aliases(backend).items()):
         name = target.get("model") if isinstance(target, dict) else target

@@ -10,12 +10,13 @@ import pytest
 
 import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding, sort_findings
+from pytest_aibackend.litellm.generate import render
 from pytest_aibackend.rules.registry import GROUPS, RULES, evaluate
 from pytest_aibackend.sources.backend import load_backend
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FOLDERS = sorted(path.name for path in (EXAMPLES / "rules").iterdir() if path.is_dir())
-INSTRUCTIONS = ("DELETE", "MAKE_DIRECTORY", "LINK_TO_ITSELF", "GROW", "expected.txt")
+INSTRUCTIONS = ("DELETE", "MAKE_DIRECTORY", "LINK_TO_ITSELF", "GROW", "MODE", "GENERATE", "expected.txt")
 ALWAYS_SHOWN = range(1, 7)
 UPDATE = os.environ.get("UPDATE_EXAMPLES") == "1"
 
@@ -35,6 +36,12 @@ def follow(instruction: str, target: Path, name: str, size: str = "0") -> None:
     path = target / name
     if instruction == "GROW":
         path.write_bytes(path.read_bytes() + b"#\n" * ((int(size) - path.stat().st_size + 1) // 2))
+        return
+    if instruction == "MODE":
+        path.chmod(int(size, 8))
+        return
+    if instruction == "GENERATE":
+        path.write_text(render(load_backend(target)), encoding="utf-8")
         return
     path.unlink()
     if instruction == "MAKE_DIRECTORY":
