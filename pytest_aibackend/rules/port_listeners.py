@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
 from pytest_aibackend.findings import Problem, Severity
 from pytest_aibackend.probes.observations import Listener, PortObservation
+from pytest_aibackend.rules.redis import redis_params
 from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
 
@@ -33,6 +35,14 @@ _PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
     "litellm": ("litellm", "python", "gunicorn", "uvicorn", "granian"),
     "gateway": ("litellm", "python", "gunicorn", "uvicorn", "granian"),
 }
+# Services that bear another's name and are not it: `ollama-webui` is no Ollama.
+_COMPANIONS: Final = ("ui", "webui", "exporter", "commander", "insight", "sentinel", "dashboard", "metrics")
+# Programs that hold a port for another, in a container, behind a tunnel or a socket unit: who that is
+# cannot be seen from here, and checks 7, 8 and 11 ask the service itself.
+_FORWARDERS: Final = (
+    "docker", "com.docker", "rootlessport", "slirp4netns", "pasta", "gvproxy", "conmon", "containerd",
+    "podman", "kubectl", "ssh", "socat", "systemd", "launchd",
+)  # fmt: skip
 
 
 def _ports(live: LiveBackend) -> Iterator[PortObservation]:
@@ -80,14 +90,18 @@ def foreign_listener(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _ports(live):
         expected = _expected_programs(live.backend, seen.name)
+        strangers: dict[str, Listener] = {}  # by name: the workers of one program are one trouble
         for listener in seen.listeners or ():
             name = (listener.process or "").lower()
-            if expected and name and not any(part in name for part in expected):
-                yield _problem(
-                    seen,
-                    f"port {seen.port} is registered for {seen.name}, and {_who(listener)} listens on it",
-                    "stop that program, or give one of them another port",
-                )
+            is_known = name.startswith(_FORWARDERS) or any(part in name for part in expected)
+            if expected and name and not is_known:
+                strangers.setdefault(name, listener)
+        for listener in strangers.values():
+            yield _problem(
+                seen,
+                f"port {seen.port} is registered for {seen.name}, and {_who(listener)} listens on it",
+                "stop that program, or give one of them another port",
+            )
 
 
 @rule("listener-on-all-interfaces", group=LISTENERS.id, severity=Severity.WARNING)
@@ -100,24 +114,27 @@ def listener_on_all_interfaces(live: LiveBackend) -> Iterator[Problem]:
     loopback = _loopback_ports(live.backend)
     for seen in _ports(live):
         if seen.port in loopback:
-            for listener in seen.listeners or ():
-                if listener.is_on_all_interfaces:
-                    yield _problem(
-                        seen,
-                        f"{_who(listener)} serves port {seen.port} on all interfaces ({listener.address});"
-                        f" the configuration uses it over loopback",
-                        "bind it to 127.0.0.1, or guard it with a firewall and a key",
-                    )
+            wide = [listener for listener in seen.listeners or () if listener.is_on_all_interfaces]
+            if wide:
+                where = " and ".join(sorted({listener.address for listener in wide}))
+                yield _problem(
+                    seen,
+                    f"{_who(wide[0])} serves port {seen.port} on all interfaces ({where});"
+                    " the configuration uses it over loopback",
+                    "bind it to 127.0.0.1, or guard it with a firewall and a key",
+                )
 
 
 def _expected_programs(backend: Backend, name: str) -> tuple[str, ...]:
     words = f"{name} {backend.ports[name].service or ''}".lower()
+    if any(word in _COMPANIONS for word in re.split(r"[^a-z0-9]+", words)):
+        return ()
     return next((programs for word, programs in _PROGRAMS.items() if word in words), ())
 
 
 def _loopback_ports(backend: Backend) -> set[int]:
     urls = [provider.base_url for provider in backend.providers.values() if provider.is_active]
-    urls.append(backend.gateway.deploy.url)
+    urls += [backend.gateway.deploy.url, str((redis_params(backend) or {}).get("url", ""))]
     ports = set()
     for url in urls:
         try:
@@ -126,7 +143,7 @@ def _loopback_ports(backend: Backend) -> set[int]:
                 ports.add(parts.port)
         except ValueError:
             continue  # a malformed URL is a finding of check 5
-    cache = backend.gateway.litellm_settings.get("cache_params")
-    if isinstance(cache, dict) and cache.get("host") in ("127.0.0.1", "localhost", "::1"):
+    cache = redis_params(backend) or {}
+    if cache.get("host") in ("127.0.0.1", "localhost", "::1"):
         ports.add(cache["port"] if isinstance(cache.get("port"), int) else 6379)
     return ports
