@@ -8,7 +8,7 @@ from typing import Final
 
 __all__ = ["CHECKS", "AssertClean", "Check", "Subjects"]
 
-# What a test of the validator is given: one subject, or several where a fleet is large, and how to judge them.
+# What a test of the validator is given: one subject (several where a fleet is large), and how to judge it.
 Subjects = tuple[str, ...]
 AssertClean = Callable[[Subjects], None]
 

@@ -61,7 +61,7 @@ def _write_row(terminal: TerminalReporter, check: CheckResult) -> None:
         return
     errors = sum(finding.severity == "error" for finding in check.findings)
     warnings = len(check.findings) - errors
-    parts = [f"{check.tests:>5} test{'s' if check.tests != 1 else ' '}"]
+    parts = [f"{check.tests:>5} test{'s' if check.tests != 1 else ''}"]
     parts += [f"{errors} error{'s' if errors != 1 else ''}"] if errors else []
     parts += [f"{warnings} warning{'s' if warnings != 1 else ''}"] if warnings else []
     terminal.write(", ".join(parts) + "\n")

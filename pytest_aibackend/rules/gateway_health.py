@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_aibackend.findings import Path, Problem, Severity
 from pytest_aibackend.litellm.served import expected_groups, is_expansion
-from pytest_aibackend.probes.observations import EndpointAnswer, GatewayObservation, State
+from pytest_aibackend.probes.state import State
 from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
+
+if TYPE_CHECKING:
+    from pytest_aibackend.probes.observations import EndpointAnswer, GatewayObservation
 
 __all__ = ["ENDPOINTS", "MODEL_GROUPS"]
 

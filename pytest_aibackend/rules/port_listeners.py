@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from pytest_aibackend.findings import Problem, Severity
-from pytest_aibackend.probes.observations import Listener, PortObservation
 from pytest_aibackend.rules.redis import redis_params
 from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
+
+if TYPE_CHECKING:
+    from pytest_aibackend.probes.observations import Listener, PortObservation
 
 __all__ = ["LISTENERS"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_aibackend.findings import Problem, Severity
-from pytest_aibackend.probes.observations import ProviderObservation, State
+from pytest_aibackend.probes.state import State
 from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
 from pytest_aibackend.sources.models import Provider
+
+if TYPE_CHECKING:
+    from pytest_aibackend.probes.observations import ProviderObservation
 
 __all__ = ["HEALTH", "MODELS"]
 
@@ -184,7 +187,8 @@ def health_endpoint_fails(live: LiveBackend) -> Iterator[Problem]:
 def model_not_on_provider(live: LiveBackend) -> Iterator[Problem]:
     """A healthy provider does not list a model that is configured for it.
 
-    Every request for it fails. Pull or load the model, or write its name as the provider lists it.
+    Every request for it fails; llama.cpp's server answers with whatever model it has loaded. Pull or load the
+    model, or write its name as the provider lists it.
     """
     for provider, seen in _seen(live, State.OK, State.SLOW):
         names = provider.model_names
@@ -194,12 +198,15 @@ def model_not_on_provider(live: LiveBackend) -> Iterator[Problem]:
                 f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
             )
             how = f"ollama pull {model}" if provider.type == "ollama" else "load it"
+            # llama.cpp's server answers for whatever name it is asked, with the model it has loaded.
+            severity = Severity.WARNING if provider.type == "llama_cpp" else None
             yield Problem(
                 source="providers",
                 path=("providers", seen.name, "models", names.index(model)),
                 message=f"{seen.name} does not list {model!r}; it lists {listed or 'nothing'}",
                 hint=f"{how}, or use a name that it lists",
                 subject=f"{seen.name}/{model}",
+                severity=severity,
             )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_aibackend.findings import Path, Problem, Severity
-from pytest_aibackend.probes.observations import RedisObservation, State
+from pytest_aibackend.probes.state import State
 from pytest_aibackend.rules.registry import Group, LiveBackend, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
+
+if TYPE_CHECKING:
+    from pytest_aibackend.probes.observations import RedisObservation
 
 __all__ = ["ENDPOINT", "NAMESPACE", "redis_params"]
 
