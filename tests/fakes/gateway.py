@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -46,7 +47,7 @@ class Gateway:
         answer.raise_for_status()
         return sorted(entry["id"] for entry in answer.json()["data"])
 
-    def chat(self, model: str, text: str = "hello", **more: object) -> httpx.Response:
+    def chat(self, model: str, *, text: str = "hello", **more: Any) -> httpx.Response:
         """Ask a model group one short question and return the whole answer, whatever its status."""
         body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
         return httpx.post(f"{self.url}/v1/chat/completions", headers=self.headers, json=body, timeout=60)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,7 +22,7 @@ class Asked:
     """One request as it arrived."""
 
     path: str
-    headers: dict[str, str]
+    headers: dict[str, str]  # names in lower case
     body: dict[str, Any]
 
     @property
@@ -36,9 +38,17 @@ class RecordingServer:
     name: str
     status: int = 200  # what it answers with; anything else than 200 comes with an error body
     headers: dict[str, str] = field(default_factory=dict)  # added to every answer
+    delay: float = 0.0  # seconds before each answer
+    most_at_once: Counter[str] = field(default_factory=Counter)  # by model: requests at the same time
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    at_once: Counter[str] = field(default_factory=Counter)
     _server: ThreadingHTTPServer | None = None
+
+    @property
+    def models(self) -> list[str]:
+        """Return the models that were asked for, in order."""
+        return [asked.model for asked in self.asked]
 
     @property
     def url(self) -> str:
@@ -62,9 +72,11 @@ class RecordingServer:
             self._server = None
 
     def reset(self) -> None:
-        """Be up, well and without memory."""
+        """Be up and well, and forget everything."""
         self.status = 200
         self.headers = {}
+        self.delay = 0.0
+        self.most_at_once.clear()
         self.asked.clear()
         if self._server is None:
             self.start()
@@ -74,7 +86,13 @@ def _handler_of(owner: RecordingServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("content-length", "0"))) or b"{}")
-            owner.asked.append(Asked(path=self.path, headers=dict(self.headers.items()), body=body))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            owner.asked.append(Asked(path=self.path, headers=headers, body=body))
+            model = str(body.get("model"))
+            owner.at_once[model] += 1
+            owner.most_at_once[model] = max(owner.most_at_once[model], owner.at_once[model])
+            time.sleep(owner.delay)
+            owner.at_once[model] -= 1
             if owner.status != 200:
                 self._send(
                     owner.status, {"error": {"message": f"{owner.name} says {owner.status}", "type": "x"}}

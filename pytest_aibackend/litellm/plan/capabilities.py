@@ -172,7 +172,7 @@ class CapabilityPlanner:
                     "setting-without-effect",
                     ("capabilities", name, key),
                     name,
-                    message=f"{key} of capability {name!r} have no effect: LiteLLM does not look at the request"
-                    " to choose a model",
+                    message=f"{key} of capability {name!r} have no effect: LiteLLM does not look at the"
+                    " request to choose a model",
                     hint=_THRESHOLD_HINT,
                 )

@@ -97,8 +97,8 @@ class GroupPlanner:
                 "ambiguous-model-group",
                 ("exact_matches", name),
                 name,
-                message=f"exact match {name!r} goes to provider {provider!r}, which the load_balancing group of"
-                f" that name does not name ({', '.join(members)})",
+                message=f"exact match {name!r} goes to provider {provider!r}, which the load_balancing group"
+                f" of that name does not name ({', '.join(members)})",
                 hint=f"add {provider!r} to the group, or give one of the two another name",
             )
 
@@ -235,8 +235,8 @@ class GroupPlanner:
                     "setting-without-effect",
                     ("load_balancing", name, "providers", place, "condition"),
                     name,
-                    message=f"condition of member {member.provider!r} of group {name!r} has no effect: LiteLLM"
-                    " chooses a member by weight, whatever the request is",
+                    message=f"condition of member {member.provider!r} of group {name!r} has no effect:"
+                    " LiteLLM chooses a member by weight, whatever the request is",
                     hint="remove it; give the case a model group of its own that the client asks for",
                 )
 

@@ -47,7 +47,7 @@ def plan_wildcards(
             continue
         first = maker.make_wildcard(pattern.provider, text, path)
         second = _second(text, pattern, (*path, "fallback"), groups=groups, maker=maker, problems=problems)
-        found[text] = in_order([(first,), second]) if second else (first,)
+        found[text] = _with_second(first, second)
         places[text] = place
     _report_order(mappings, places, problems)
     _plan_default(mappings, found, groups, maker, problems)
@@ -166,7 +166,21 @@ def _plan_default(
         )
     else:
         second = _second("*", everything, place, groups=groups, maker=maker, problems=problems)
-    found["*"] = in_order([(first,), second]) if second else (first,)
+    found["*"] = _with_second(first, second)
+
+
+def _with_second(first: Deployment, second: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+    if not second:
+        return (first,)
+    return in_order([(first,), tuple(_without_prefix(deployment) for deployment in second)])
+
+
+def _without_prefix(deployment: Deployment) -> Deployment:
+    """Name the provider beside the model: before it, `/v1/models` lists all that LiteLLM knows of it."""
+    if "custom_llm_provider" in deployment.litellm_params:
+        return deployment
+    kind, _, model = str(deployment.litellm_params["model"]).partition("/")
+    return deployment.with_params(model=model, custom_llm_provider=kind)
 
 
 def _report_order(mappings: ModelMappingsFile, places: Mapping[str, int], problems: Problems) -> None:

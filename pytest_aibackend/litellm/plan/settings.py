@@ -46,8 +46,8 @@ def merge_settings(
                 ("litellm_settings", key),
                 key,
                 source="gateway",
-                message=f"litellm_settings.{key} has no effect: LiteLLM takes router_settings.{key} in its place,"
-                " which the chains of model-mappings.yaml make",
+                message=f"litellm_settings.{key} has no effect: LiteLLM takes router_settings.{key} in its"
+                " place, which the chains of model-mappings.yaml make",
                 hint=f"move it to router_settings.{key}, or into fallback_chains",
             )
     if any(_is_balanced(deployments) for deployments in needs.groups.values()):
@@ -143,8 +143,8 @@ def _merge_fallbacks(merged: dict[str, Any], needs: Needs, problems: Problems) -
                 ("router_settings", "fallbacks", named[name]),
                 name,
                 source="gateway",
-                message=f"router_settings.fallbacks has a chain for {name!r}, and model-mappings.yaml has another;"
-                " as it is, gateway.yaml has the last word",
+                message=f"router_settings.fallbacks has a chain for {name!r}, and model-mappings.yaml has"
+                " another; as it is, gateway.yaml has the last word",
                 hint="say it in one of the two files",
             )
     if own:

@@ -76,11 +76,12 @@ _NAMES: Final = {
 }
 _TOKEN: Final = re.compile(
     r"""(?P<any>\.[*+]\??)            # .* .+ and their lazy forms
+    | (?P<group>[()|])
     | (?P<repeat>[^\\.]?(?:[*+?]|\{\d*,?\d*\})\??|\\.(?:[*+?]|\{\d*,?\d*\})\??|\.(?:\?|\{\d*,?\d*\})\??)
     | (?P<class>\\[dDwWsS]|\[)
     | (?P<anchor>\\[AbBZz])
     | (?P<escaped>\\[^A-Za-z0-9])
-    | (?P<group>[()|]|\\.)
+    | (?P<escape>\\.)
     | (?P<any_one>\.)
     | (?P<start>\^) | (?P<end>\$)
     | (?P<literal>.)""",
