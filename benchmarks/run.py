@@ -75,7 +75,7 @@ def fleet(work: Path, rounds: int) -> list[Row]:
         subprocess.run(
             [sys.executable, "-m", "pytest_aibackend.cli", "generate", "--config", str(folder)],
             check=True,
-            stdout=subprocess.DEVNULL,
+            capture_output=True,
         )
         arguments = ["checks/", f"--aibackend-config={folder}"]
         runs = [run_pytest(arguments, ROOT) for _ in range(max(1, rounds // 5))]
@@ -131,6 +131,13 @@ def _tests_of(run: Run) -> int:
     return run.tests
 
 
+def _print(rows: list[Row]) -> None:
+    width = max(len(row.what) for row in rows)
+    for row in rows:
+        verdict = f"[{row.budget}: {'kept' if row.kept else 'EXCEEDED'}]" if row.budget else ""
+        print(f"{row.what:<{width}}  {row.figure}  {verdict}".rstrip(), flush=True)
+
+
 PARTS: dict[str, Callable[[Path, int], list[Row]]] = {
     "plugin": plugin_cost,
     "shipped": shipped,
@@ -151,11 +158,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="aibackend-bench-") as work:
         for name in arguments.parts or PARTS:
             print(f"measuring: {name}", file=sys.stderr)
-            rows += PARTS[name](Path(work), 5 if arguments.quick else 15)
-    width = max(len(row.what) for row in rows)
-    for row in rows:
-        verdict = f"[{row.budget}: {'kept' if row.kept else 'EXCEEDED'}]" if row.budget else ""
-        print(f"{row.what:<{width}}  {row.figure}  {verdict}".rstrip())
+            measured = PARTS[name](Path(work), 5 if arguments.quick else 15)
+            _print(measured)
+            rows += measured
     return 0 if all(row.kept for row in rows) else 1
 
 
