@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from pytest_aibackend.findings import Finding, Severity, sort_findings
+from pytest_aibackend.findings import Finding, Problem, Severity, sort_findings
 from pytest_aibackend.litellm.generate import SOURCE_ROLES, FileState, examine, render, unified_diff
+from pytest_aibackend.litellm.literal_secrets import literal_secrets, urls_with_credentials
 from pytest_aibackend.litellm.plan import PROBLEM_SEVERITIES, GatewayPlan, plan_gateway
 from pytest_aibackend.sources.backend import Backend, load_backend
 
@@ -47,12 +48,24 @@ def generate(config_dir: Path, *, check: bool, output: Path | str | None) -> int
 
 
 def source_errors(backend: Backend) -> list[Finding]:
-    """Return the errors of the sources of the file: with them, parts of it would be missing."""
+    """Return the errors of the sources: parts of the file would be missing, or a secret would be in it."""
     found = []
     for role in SOURCE_ROLES:
         source = backend.sources[role]
         problems = [*source.problems, *(source.checked.problems if source.checked else ())]
         found += [backend.finding(rule, Severity.ERROR, problem) for rule, problem in problems]
+    found += [
+        backend.finding("literal-secret", Severity.ERROR, problem) for problem in literal_secrets(backend)
+    ]
+    for name in urls_with_credentials(backend):
+        problem = Problem(
+            source="providers",
+            path=("providers", name, "base_url"),
+            message=f"the URL of provider {name!r} carries credentials",
+            hint="remove them, change the password, and name an environment variable in env_var",
+            subject=name,
+        )
+        found.append(backend.finding("credentials-in-url", Severity.ERROR, problem))
     return sort_findings(finding for finding in found if finding.severity is Severity.ERROR)
 
 

@@ -24,6 +24,7 @@ from pytest_aibackend import __version__
 from pytest_aibackend.litellm.plan import Deployment, GatewayPlan, plan_gateway
 from pytest_aibackend.litellm.yaml_emit import emit
 from pytest_aibackend.sources.backend import FILES, Backend
+from pytest_aibackend.sources.secrets import redact_line
 
 __all__ = [
     "SOURCE_ROLES",
@@ -180,11 +181,11 @@ def examine(text: str, backend: Backend, plan: GatewayPlan | None = None) -> Exa
 
 
 def unified_diff(old: str, new: str, old_name: str = "on disk", new_name: str = "from the sources") -> str:
-    """Return the difference of two texts, "" where there is none."""
+    """Return the difference of two texts without secrets, "" where there is none."""
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), fromfile=old_name, tofile=new_name, lineterm=""
     )
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{redact_line(line)}\n" for line in lines)
 
 
 def _source_hashes(backend: Backend) -> dict[str, str | None]:

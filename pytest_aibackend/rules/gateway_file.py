@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.findings import Path, Problem, Severity, suggest
+from pytest_aibackend.litellm.literal_secrets import literal_secrets
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
 
@@ -178,13 +179,27 @@ def master_key_literal(backend: Backend) -> Iterator[Problem]:
     Write `os.environ/LITELLM_MASTER_KEY` and keep the key in the environment.
     """
     key = _section(backend, "general_settings").get("master_key")
-    if key is not None and not str(key).startswith("os.environ/"):
+    is_from_source = (
+        "master_key" in backend.gateway.general_settings
+    )  # then literal-secret speaks of it there
+    if key is not None and not is_from_source and not str(key).startswith("os.environ/"):
         yield _problem(
             ("general_settings", "master_key"),
             "general_settings",
             "the master key stands in the file itself",
             "write master_key: os.environ/LITELLM_MASTER_KEY, and make a new key: this one is known",
         )
+
+
+@rule("literal-secret", group=SETTINGS.id)
+def literal_secret(backend: Backend) -> Iterator[Problem]:
+    """A key or password stands in gateway.yaml itself.
+
+    Everybody who reads the file or its history has it, and it would be copied into the gateway's file and
+    into backups; `aibackend generate` refuses that. Write `os.environ/NAME` and keep the secret in the
+    environment.
+    """
+    yield from literal_secrets(backend)
 
 
 @rule("cache-without-namespace", group=SETTINGS.id, severity=Severity.WARNING)

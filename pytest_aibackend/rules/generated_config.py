@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_aibackend.findings import Problem
-from pytest_aibackend.litellm.generate import Examination, FileState, examine
+from pytest_aibackend.findings import Problem, Severity
+from pytest_aibackend.litellm.generate import SOURCE_ROLES, Examination, FileState, examine
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.rules.translation import plan_of
 from pytest_aibackend.sources.backend import Backend
@@ -116,6 +116,15 @@ def generated_stale(backend: Backend) -> Iterator[Problem]:
     """
     for seen in _examined(backend, FileState.STALE):
         changed = ", ".join(seen.changed_sources)
+        found = (finding for role in SOURCE_ROLES for finding in backend.schema_findings(role))
+        if any(finding.severity is Severity.ERROR for finding in found):
+            # What the broken sources would give says nothing; the checks of the sources say what is broken.
+            yield _problem(
+                backend,
+                f"{changed or 'a source'} changed after the file was generated, and has errors",
+                "mend them first, then run `aibackend generate`",
+            )
+            continue
         why = f"{changed} changed since" if changed else "this version of aibackend generates it differently"
         yield _problem(
             backend, f"the file is not what the sources give: {why}", "run `aibackend generate`", seen.diff

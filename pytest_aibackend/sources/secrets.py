@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["is_secret_key", "redact_url", "show_value"]
+__all__ = ["is_secret_key", "redact_line", "redact_url", "show_value"]
 
 _SECRET: Final = re.compile(
     r"(api|access|master|secret|private|signing|encryption|salt|virtual)[_-]?key|^key$|secret|passw(or)?d|passphrase"
@@ -16,6 +16,8 @@ _SECRET: Final = re.compile(
 _NAMES_ONLY: Final = frozenset({"env_var", "requires_api_key", "api_key_env", "key_alias"})
 _URL_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 _KEY_SHAPED: Final = re.compile(r"\b(sk-|hf_|ghp_|xox[abp]-|AKIA)[A-Za-z0-9_\-]{6,}")
+_YAML_PAIR: Final = re.compile(r"""([\w.\-]+|"[^"]*"|'[^']*')(\s*:\s+)(\S.*)""")
+_NO_SECRETS: Final = ("os.environ/", "not-needed", '"os.environ/', "'os.environ/")
 _SHOWN: Final = 60
 
 
@@ -39,6 +41,17 @@ def show_value(key: object, value: Any) -> str:
         return str(value).lower() if isinstance(value, bool) else str(value)[:_SHOWN]
     text = _KEY_SHAPED.sub(r"\1***", _URL_USERINFO.sub("***@", value))
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+
+
+def redact_line(line: str) -> str:
+    """Return a line of YAML, as in a diff, without what may be a secret: values of such keys, and in URLs."""
+
+    def hide(match: re.Match[str]) -> str:
+        key, colon, value = match.groups()
+        is_open = value.startswith(_NO_SECRETS) or not is_secret_key(key.strip("\"'"))
+        return match[0] if is_open else f"{key}{colon}***"
+
+    return _KEY_SHAPED.sub(r"\1***", _URL_USERINFO.sub("***@", _YAML_PAIR.sub(hide, line)))
 
 
 def redact_url(url: str) -> str:
