@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedded import EmbeddedStack, copy_example, leftovers, processes_of, run_stack
 
 from pytest_aibackend.stack.commands import master_key
 from pytest_aibackend.stack.plan import read_stack_plan
+from tests.stack.embedded import EmbeddedStack, copy_example, leftovers, processes_of, run_stack
 
 
 @pytest.fixture

