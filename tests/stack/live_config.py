@@ -161,7 +161,7 @@ def run_checks(
     """Run `pytest checks/... --live` in a process of its own, as a person would."""
     report = folder.parent / f"report-{len(list(folder.parent.glob('report-*')))}.json"
     command = [sys.executable, "-m", "pytest", *(str(CHECKS / LIVE_CHECKS[number]) for number in checks)]
-    command += ["--live", "--aibackend-config", str(folder), "--aibackend-timeout", "2", "--color=no", "-ra"]
+    command += ["--live", "--aibackend-config", str(folder), "--aibackend-timeout", "10", "--color=no", "-ra"]
     command += ["-p", "no:hypothesispytest"]  # costs half a second in each process
     command += ["-p", "no:cacheprovider", "--json-report", "--json-report-file", str(report), *options]
     ended = subprocess.run(

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_config import Judged, StandInGateway, judge, run_checks, write_config
 
 from tests.fakes import hostile
 from tests.fakes.gateway import Gateway, free_port, litellm_gateway
 from tests.fakes.server import as_json
 from tests.fakes.vllm import VllmServer
+from tests.stack.live_config import Judged, StandInGateway, judge, run_checks, write_config
 
 WRONG_KEY = "sk-wrong-0f4c8e7713"
 ENDPOINTS = ("liveness", "readiness", "models", "key")
@@ -25,7 +25,8 @@ class Running:
     """A gateway, and the file that it was started with."""
 
     gateway: Gateway
-    file: dict[str, Any]
+    file: dict[str, Any]  # without the deployment that LiteLLM drops
+    dropped: dict[str, Any]
 
 
 def deployment(name: str, url: str, model: str = "openai/m", **more: Any) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         alive = stack.enter_context(VllmServer(models=["m"]))
-        file = {
+        file: dict[str, Any] = {
             "model_list": [
                 deployment("alive", alive.url),
                 deployment("dead", nobody),
@@ -58,13 +59,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             },
             "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
         }
-        folder = write_config(tmp_path_factory.mktemp("gateway") / "config", generated=file)
+        dropped = deployment("dropped", alive.url, "no-such-provider/m")
+        started = {**file, "model_list": [*file["model_list"], dropped]}
+        folder = write_config(tmp_path_factory.mktemp("gateway") / "config", generated=started)
         gateway = stack.enter_context(litellm_gateway(folder / "litellm-unified.yaml"))
-        yield Running(gateway=gateway, file=file)
+        yield Running(gateway=gateway, file=file, dropped=dropped)
 
 
 def judge_gateway(
-    folder: Path, url: str, file: Mapping[str, Any] | None, *, timeout_s: float = 5.0, **more: Any
+    folder: Path, url: str, file: Mapping[str, Any] | None, *, timeout_s: float = 10.0, **more: Any
 ) -> Judged:
     gateway = {"general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"}, "deploy": {"url": url}}
     return judge(
@@ -115,6 +118,14 @@ class TestRealLiteLLM:
         assert lines[(place or 0) - 1].strip() == "- model_name: new"
 
     @pytest.mark.usefixtures("with_key")
+    def test_a_deployment_that_litellm_dropped_is_named(self, running: Running, tmp_path: Path) -> None:
+        file = {**running.file, "model_list": [*running.file["model_list"], running.dropped]}
+        judged = judge_gateway(tmp_path, running.gateway.url, file)
+
+        assert judged.of("dropped") == [("model-group-not-served", "error")]
+        assert len(judged.findings) == 1
+
+    @pytest.mark.usefixtures("with_key")
     def test_an_alias_that_is_not_served_is_named(self, running: Running, tmp_path: Path) -> None:
         settings = {**running.file["router_settings"], "model_group_alias": {"nick": "alive", "pal": "alive"}}
         judged = judge_gateway(tmp_path, running.gateway.url, {**running.file, "router_settings": settings})
@@ -160,7 +171,7 @@ class TestRealLiteLLM:
 
     @pytest.mark.usefixtures("with_key")
     def test_completions_only_when_asked_for(self, running: Running, tmp_path: Path) -> None:
-        judged = judge_gateway(tmp_path, running.gateway.url, running.file, timeout_s=10.0, completions=True)
+        judged = judge_gateway(tmp_path, running.gateway.url, running.file, completions=True)
 
         assert judged.of("alive") == judged.of("nick") == []
         assert judged.of("vectors") == []  # not for chatting
@@ -259,13 +270,13 @@ class TestStandIns:
 
     def test_slow(self, tmp_path: Path) -> None:
         with StandInGateway(["a", "b"]) as server:
-            server.delay_s = 0.7
-            judged = judge_gateway(tmp_path, server.url, SMALL, timeout_s=1.2)
+            server.delay_s = 1.2
+            judged = judge_gateway(tmp_path, server.url, SMALL, timeout_s=2.0)
 
         (finding,) = judged.findings
         assert (finding.rule, str(finding.severity)) == ("gateway-slow", "warning")
         assert finding.subject in ENDPOINTS
-        assert "of 1.2 s" in finding.message
+        assert "of 2 s" in finding.message
 
     def test_without_a_generated_file_groups_are_not_compared(self, tmp_path: Path) -> None:
         with StandInGateway(["a"]) as server:

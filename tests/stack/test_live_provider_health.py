@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_config import Judged, judge, redis_gateway, run_checks, write_config
 
 from tests.fakes import hostile
 from tests.fakes.gateway import free_port
@@ -17,8 +15,9 @@ from tests.fakes.ollama import OllamaServer
 from tests.fakes.real import llama_server, valkey_server
 from tests.fakes.server import Received, Reply, as_json
 from tests.fakes.vllm import VllmServer
+from tests.stack.live_config import Judged, judge, redis_gateway, run_checks, write_config
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 3.0
 KEY = "sk-provider-7f3a9c51d2"
 WRONG_KEY = "sk-provider-wrong-88e1"
 # What llama.cpp's server sends while it loads, byte for byte.
@@ -118,9 +117,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
         ("down-required", [("provider-down", "error")], ("nothing listens there",)),
         ("unknown-host", [("provider-down", "error")], ("host name",)),
         ("engine-dead", [("provider-down", "error")], ("/health", "engine")),
-        ("hanging", [("provider-timeout", "error")], ("2 s",)),
-        ("hanging-optional", [("provider-timeout", "warning")], ("2 s",)),
-        ("slow", [("provider-slow", "warning")], ("took", "2 s")),
+        ("hanging", [("provider-timeout", "error")], ("3 s",)),
+        ("hanging-optional", [("provider-timeout", "warning")], ("3 s",)),
+        ("slow", [("provider-slow", "warning")], ("took", "3 s")),
         ("loading", [("provider-loading", "error")], ("loading its model",)),
         ("loading-optional", [("provider-loading", "warning")], ("loading its model",)),
         ("no-key", [("provider-unauthorised", "error")], ("key",)),
@@ -213,10 +212,9 @@ def test_a_fleet_that_hangs_costs_one_timeout(tmp_path: Path) -> None:
             for number, server in enumerate(servers)
         }
         folder = write_config(tmp_path / "config", providers=providers)
-        begin = time.monotonic()
         judged = judge(folder, 7, timeout_s=1.0)
-        assert time.monotonic() - begin < 2.0
     assert judged.rules == ["provider-timeout"] * 20
+    assert judged.observations.duration_s < 2.0
 
 
 @pytest.fixture(scope="module")
