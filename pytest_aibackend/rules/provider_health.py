@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 __all__ = ["HEALTH", "MODELS"]
 
 _LISTED: Final = 12  # models named in a message
+_TROUBLES: Final = {  # in one clause, where the provider itself has a finding that says more
+    State.OK: "lists no models",
+    State.SLOW: "lists no models",
+    State.LOADING: "is loading",
+    State.DOWN: "is down",
+    State.TIMEOUT: "does not answer in time",
+    State.UNAUTHORISED: "refuses the key",
+    State.RATE_LIMITED: "limits the rate of requests",
+    State.WRONG_SERVICE: "is not what answers there",
+    State.REDIRECTED: "answers with a redirect",
+    State.TLS_ERROR: "cannot be reached over TLS",
+    State.DNS_ERROR: "is at an unknown host",
+    State.BAD_RESPONSE: "answers with an error",
+    State.BAD_URL: "has an address that cannot be asked",
+}
 
 
 def _active(backend: Backend) -> list[str]:
@@ -62,8 +77,10 @@ def provider_down(live: LiveBackend) -> Iterator[Problem]:
     Requests for its models fail or go to their fallbacks. A required provider fails the check, another
     one warns. Start it, or set its status to disabled.
     """
-    for provider, seen in _seen(live, State.DOWN, State.DNS_ERROR, State.BAD_URL):
+    for provider, seen in _seen(live, State.DOWN):
         yield _problem(provider, seen, "start it, or set its status to disabled", by_need=True)
+    for provider, seen in _seen(live, State.DNS_ERROR, State.BAD_URL):
+        yield _problem(provider, seen, "correct base_url, or set its status to disabled", by_need=True)
 
 
 @rule("provider-timeout", group=HEALTH.id)
@@ -162,8 +179,10 @@ def provider_tls(live: LiveBackend) -> Iterator[Problem]:
 @rule("provider-bad-response", group=HEALTH.id)
 def provider_bad_response(live: LiveBackend) -> Iterator[Problem]:
     """A provider answers in its own protocol and with an error, or with something that cannot be read."""
-    for provider, seen in _seen(live, State.BAD_RESPONSE, State.RATE_LIMITED):
+    for provider, seen in _seen(live, State.BAD_RESPONSE):
         yield _problem(provider, seen, "look into the provider's log", by_need=True)
+    for provider, seen in _seen(live, State.RATE_LIMITED):
+        yield _problem(provider, seen, "wait, or ask for a higher limit; run the check again", by_need=True)
 
 
 @rule("health-endpoint-fails", group=HEALTH.id, severity=Severity.WARNING)
@@ -172,12 +191,12 @@ def health_endpoint_fails(live: LiveBackend) -> Iterator[Problem]:
 
     Whoever watches that endpoint takes the provider for dead. Name one that this provider has.
     """
-    for provider, seen in _seen(live, State.OK, State.SLOW):
+    for _, seen in _seen(live, State.OK, State.SLOW):
         if seen.health_endpoint_detail:
             yield Problem(
                 source="providers",
                 path=("providers", seen.name, "health_endpoint"),
-                message=f"{seen.name}: {provider.health_endpoint} {seen.health_endpoint_detail}",
+                message=f"health_endpoint of {seen.name}: {seen.health_endpoint_detail}",
                 hint="name an endpoint that this kind of provider has, such as /v1/models",
                 subject=seen.name,
             )
@@ -220,8 +239,7 @@ def model_unknown_while_down(live: LiveBackend) -> Iterator[Problem]:
                 yield Problem(
                     source="providers",
                     path=("providers", observed.name, "models", index),
-                    message=f"{model!r} could not be looked for: {observed.name} is"
-                    f" {observed.state.replace('_', ' ')}",
+                    message=f"{model!r} could not be looked for: {observed.name} {_TROUBLES[observed.state]}",
                     hint=f"mend {observed.name} first",
                     subject=f"{observed.name}/{model}",
                 )

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_aibackend.probes.observations import State
+from pytest_aibackend.rules import provider_health
 from tests.fakes import hostile
 from tests.fakes.gateway import free_port
 from tests.fakes.ollama import OllamaServer
@@ -181,6 +183,10 @@ def test_findings_point_at_the_line_of_what_is_to_be_mended(fleet: Judged) -> No
 )
 def test_models_of_a_provider_that_cannot_be_asked_warn(fleet: Judged, model: str) -> None:
     assert fleet.of(model) == [("model-unknown-while-down", "warning")]
+
+
+def test_every_state_has_its_words() -> None:
+    assert set(provider_health._TROUBLES) == set(State)
 
 
 def test_models_of_a_healthy_provider_pass(fleet: Judged) -> None:
