@@ -179,9 +179,8 @@ def master_key_literal(backend: Backend) -> Iterator[Problem]:
     Write `os.environ/LITELLM_MASTER_KEY` and keep the key in the environment.
     """
     key = _section(backend, "general_settings").get("master_key")
-    is_from_source = (
-        "master_key" in backend.gateway.general_settings
-    )  # then literal-secret speaks of it there
+    # Where it comes from gateway.yaml, literal-secret speaks of it there.
+    is_from_source = key == backend.gateway.general_settings.get("master_key")
     if key is not None and not is_from_source and not str(key).startswith("os.environ/"):
         yield _problem(
             ("general_settings", "master_key"),

@@ -51,9 +51,15 @@ def _gateways(live: LiveBackend) -> tuple[GatewayObservation, ...]:
     return found
 
 
+def _detail(answer: EndpointAnswer) -> str:
+    """Return what is said of an answer, without the path that it may begin with."""
+    if answer.endpoint and answer.detail.startswith(answer.endpoint):
+        return answer.detail.partition(" ")[2]
+    return answer.detail
+
+
 def _said(seen: GatewayObservation, answer: EndpointAnswer) -> str:
-    detail = answer.detail.removeprefix(f"{answer.endpoint}: ").removeprefix(f"{answer.endpoint} ")
-    return f"gateway at {seen.url}: {answer.endpoint or 'deploy.url'}: {detail}"
+    return f"gateway at {seen.url}: {answer.endpoint or 'deploy.url'}: {_detail(answer)}"
 
 
 def _problem(
@@ -76,9 +82,10 @@ def gateway_not_alive(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _gateways(live):
         if not seen.liveness.state.is_healthy:
+            is_stranger = seen.state is State.WRONG_SERVICE
             yield _problem(
                 "liveness",
-                _said(seen, seen.liveness),
+                f"gateway at {seen.url}: {seen.detail}" if is_stranger else _said(seen, seen.liveness),
                 "start the gateway, or correct deploy.url",
             )
 
@@ -188,7 +195,8 @@ def gateway_workers_disagree(live: LiveBackend) -> Iterator[Problem]:
     for seen in _gateways(live):
         if seen.workers_disagree:
             counts = ", ".join(
-                f"{len(answer.groups)} models ({answer.count} times)" for answer in seen.answers
+                f"{len(answer.groups)} model{'s' if len(answer.groups) != 1 else ''} ({answer.count} times)"
+                for answer in seen.answers
             )
             yield _problem(
                 "models",
@@ -214,7 +222,7 @@ def model_group_not_served(live: LiveBackend) -> Iterator[Problem]:
     """
     for seen in _gateways(live):
         if seen.served_groups is None:
-            why = seen.models.detail if seen.liveness.state.is_healthy else "the gateway does not answer"
+            why = _detail(seen.models) if seen.liveness.state.is_healthy else "the gateway does not answer"
             for group in _groups(live.backend):
                 yield _problem(
                     group,

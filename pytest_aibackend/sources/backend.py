@@ -261,10 +261,8 @@ def _load(role: str, path: FilePath, config_dir: FilePath, entries: set[str]) ->
             return failed(
                 "not-a-file", f"{path.name} is not a regular file", "put a regular file in its place"
             )
-        if path.is_file() and path.stat().st_size > yaml_text.MAX_BYTES:
-            raw = path.open("rb").read(yaml_text.MAX_BYTES + 1)
-        else:
-            raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(yaml_text.MAX_BYTES + 1)  # one more is too large already
     except FileNotFoundError:
         if path.is_symlink():
             return failed(

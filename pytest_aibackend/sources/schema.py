@@ -183,6 +183,8 @@ def _problem(model: type[BaseModel], role: str, data: Any, details: Any) -> Loca
             "give a value in that range",
         )
     if kind in ("string_pattern_mismatch", "string_too_short"):
+        if key == "env_var":  # the likely mistake is the key itself in place of its variable's name
+            shown = "a text (not shown)"
         return say("wrong-format", f"{name} is {shown}, which has not the form it needs", _format_hint(key))
     expected = _expected(kind)
     unquote = isinstance(value, str) and kind.startswith(("int", "float", "bool")) and _parses(value)

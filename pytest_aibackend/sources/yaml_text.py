@@ -121,7 +121,7 @@ def _decode(raw: bytes) -> str:
         raise _RefusedError(
             YamlProblem(
                 rule="file-too-large",
-                message=f"the file has {len(raw):,} bytes; at most {MAX_BYTES:,} are read",
+                message=f"the file has more than {MAX_BYTES:,} bytes, and is not read",
                 hint="split it, or remove what does not belong in a configuration",
             )
         )
@@ -231,7 +231,7 @@ class _Builder:
 
     def _construct(self, tag: str, event: Any) -> Any:
         if tag not in _PLAIN_TAGS:
-            raise _RefusedError(_unknown_tag(tag, event))
+            raise _RefusedError(_unknown_tag(tag, event, is_shown=not self._is_secret_place()))
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
         try:
             return self._scalars.construct_object(node)
@@ -250,7 +250,7 @@ class _Builder:
 
     def _open(self, event: Any, container: Any) -> None:
         if event.tag not in (None, "!") and _CONTAINER_TAGS.get(event.tag) is not type(event):
-            raise _RefusedError(_unknown_tag(event.tag, event))
+            raise _RefusedError(_unknown_tag(event.tag, event, is_shown=not self._is_secret_place()))
         if len(self._stack) >= MAX_DEPTH:
             raise _RefusedError(
                 _at(
@@ -295,6 +295,15 @@ class _Builder:
                     "write the value out, or move the anchor",
                 )
             )
+        if event.anchor not in self._anchors and self._is_secret_place():
+            raise _RefusedError(
+                _at(
+                    event,
+                    "unknown-alias",
+                    "an alias (not shown) has no anchor before it",
+                    "quote the text if * is meant, or define the anchor first",
+                )
+            )
         if event.anchor not in self._anchors:
             near = suggest(event.anchor, self._anchors)
             raise _RefusedError(
@@ -310,6 +319,10 @@ class _Builder:
         value, size = self._anchors[event.anchor]
         self._count(event, size)
         self._put(value, event, size)
+
+    def _is_secret_place(self) -> bool:
+        """Say whether the value that is being read stands under a key of secrets."""
+        return bool(self._stack) and is_secret_key(self._stack[-1].key)
 
     def _merge(self, frame: _Frame, value: Any, event: Any) -> None:
         parts = value if isinstance(value, list) else [value]
@@ -403,8 +416,8 @@ def _at(event: Any, rule: str, message: str, hint: str) -> YamlProblem:
     return YamlProblem(rule=rule, message=message, hint=hint, line=mark.line + 1, column=mark.column + 1)
 
 
-def _unknown_tag(tag: str, event: Any) -> YamlProblem:
-    shown = tag.replace("tag:yaml.org,2002:", "!!")
+def _unknown_tag(tag: str, event: Any, *, is_shown: bool) -> YamlProblem:
+    shown = tag.replace("tag:yaml.org,2002:", "!!") if is_shown else "(not shown)"
     unsafe = "python/" in tag
     return _at(
         event,
