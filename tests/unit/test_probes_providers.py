@@ -208,7 +208,7 @@ def test_every_type_survives_hostile_servers(kind: str) -> None:
     for name, (_, states) in worlds.items():
         assert seen.provider(name).state in states, seen.provider(name)
     assert seen.provider("redirect").redirect_to == "https://***@elsewhere.example/?t=***"
-    assert seen.duration_s < TIMEOUT_S + 1
+    assert seen.duration_s < 3 * TIMEOUT_S
 
 
 def test_unreachable_in_plain_words() -> None:

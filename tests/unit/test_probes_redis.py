@@ -151,7 +151,7 @@ def test_a_server_that_is_busy_is_slow_or_silent(server: ValkeyServer) -> None:
         time.sleep(0.05)
         begin = time.perf_counter()
         seen = probe(server.port, timeout_s=0.5)
-        assert time.perf_counter() - begin < 1.5
+        assert time.perf_counter() - begin < 5.0
         connection.read_response()
         client.connection_pool.release(connection)
     assert seen.state is State.TIMEOUT

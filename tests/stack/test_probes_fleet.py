@@ -58,7 +58,7 @@ def test_500_endpoints_half_dead_take_one_timeout(fleet: dict[str, list[int]]) -
         seen = run_probes(ProbeTargets(providers=tuple(targets)), timeout_s=TIMEOUT_S)
         took = time.perf_counter() - begin
 
-    assert took < TIMEOUT_S + 1
+    assert took < 3 * TIMEOUT_S  # the sum would be minutes; the figure itself is measured in benchmarks
     states = Counter((each.name.partition("-")[0], each.state) for each in seen.providers)
     assert states["alive", State.OK] + states["alive", State.SLOW] == 250, states
     assert states["hanging", State.TIMEOUT] == 100, states
@@ -97,6 +97,6 @@ def test_names_without_a_name_server_do_not_hold_up_the_others(monkeypatch: pyte
     targets.append(_ollama("local", f"http://localhost:{port}"))
     begin = time.perf_counter()
     seen = run_probes(ProbeTargets(providers=tuple(targets)), timeout_s=1.0)
-    assert time.perf_counter() - begin < 2.0
+    assert time.perf_counter() - begin < 5.0
     assert seen.provider("local").state is State.DOWN
     assert {each.state for each in seen.providers if each.name != "local"} == {State.TIMEOUT}
