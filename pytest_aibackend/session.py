@@ -192,8 +192,9 @@ class CheckSession:
             if not self.backend.is_loaded(role)
             for finding in self.backend.load_findings(role)
         ]
-        _tell(item, group.check, Outcome.BLOCKED, [], 0)
-        lines = "\n".join(f"blocked by {cause}" for cause in causes[:3])
+        shown = [str(cause) for cause in causes[:3]]
+        _tell(item, group.check, Outcome.BLOCKED, [], 0, blocked_by=shown)
+        lines = "\n".join(f"blocked by {cause}" for cause in shown)
         pytest.fail(lines, pytrace=False)
 
     def _judge(self, item: pytest.Item, group: Group, result: GroupResult, subjects: tuple[str, ...]) -> None:
@@ -240,9 +241,22 @@ def _identify(batch: tuple[str, ...]) -> str:
     return batch[0] if len(batch) == 1 else f"{batch[0]}...{batch[-1]}"
 
 
-def _tell(item: pytest.Item, check: int, outcome: Outcome, findings: list[Finding], ignored: int) -> None:
+def _tell(
+    item: pytest.Item,
+    check: int,
+    outcome: Outcome,
+    findings: list[Finding],
+    ignored: int,
+    *,
+    blocked_by: Sequence[str] = (),
+) -> None:
     """Put the verdict into the item's report as plain text, the only thing that crosses to a controller."""
-    payload = {"check": check, "findings": [finding.as_dict() for finding in findings], "ignored": ignored}
+    payload = {
+        "check": check,
+        "findings": [finding.as_dict() for finding in findings],
+        "ignored": ignored,
+        "blocked_by": list(blocked_by),
+    }
     kept = [pair for pair in item.user_properties if not str(pair[0]).startswith("aibackend")]
     item.user_properties[:] = [*kept, ("aibackend", json.dumps(payload)), ("aibackend_verdict", str(outcome))]
 

@@ -24,7 +24,7 @@ from pytest_aibackend import __version__
 from pytest_aibackend.litellm.plan import Deployment, GatewayPlan, plan_gateway
 from pytest_aibackend.litellm.yaml_emit import emit
 from pytest_aibackend.sources.backend import FILES, Backend
-from pytest_aibackend.sources.secrets import redact_line
+from pytest_aibackend.sources.secrets import redact_diff
 
 __all__ = [
     "SOURCE_ROLES",
@@ -185,7 +185,7 @@ def unified_diff(old: str, new: str, old_name: str = "on disk", new_name: str = 
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), fromfile=old_name, tofile=new_name, lineterm=""
     )
-    return "".join(f"{redact_line(line)}\n" for line in lines)
+    return "".join(f"{line}\n" for line in redact_diff(lines))
 
 
 def _source_hashes(backend: Backend) -> dict[str, str | None]:

@@ -38,6 +38,7 @@ class _Test:
     ignored: int = 0
     duration_s: float = 0.0
     reason: str = ""
+    blocked_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,7 @@ class CheckResult:
     findings: tuple[Finding, ...]
     ignored: int
     reason: str  # why it was skipped
+    blocked_by: tuple[str, ...]  # findings about files that could not be read
 
 
 class RunResults:
@@ -79,6 +81,7 @@ class RunResults:
             test.outcome = Outcome(verdict)
             test.findings = [Finding.from_dict(plain) for plain in payload["findings"]]
             test.ignored = payload["ignored"]
+            test.blocked_by = tuple(payload.get("blocked_by", ()))
         elif outcome == "failed":
             # Failed without a verdict: the test itself broke.
             test.outcome, test.crashed = Outcome.FAILED, True
@@ -146,6 +149,9 @@ def _gather(check: Check, tests: list[_Test]) -> CheckResult:
     reason = ""
     if outcome is Outcome.SKIPPED:
         reason = "; ".join(reasons) if reasons else "not selected"
+    blocked_by = tuple(dict.fromkeys(cause for test in tests for cause in test.blocked_by))
+    if outcome is Outcome.BLOCKED:
+        reason = "blocked by " + "; ".join(blocked_by)
     return CheckResult(
         check=check,
         outcome=outcome,
@@ -154,4 +160,5 @@ def _gather(check: Check, tests: list[_Test]) -> CheckResult:
         findings=tuple(sort_findings(finding for test in tests for finding in test.findings)),
         ignored=sum(test.ignored for test in tests),
         reason=reason,
+        blocked_by=blocked_by,
     )

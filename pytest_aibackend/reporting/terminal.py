@@ -41,6 +41,7 @@ def write_summary(terminal: TerminalReporter, session: Any) -> None:
             terminal.write(f"  hint: {finding.hint}\n", light=True)
         if len(findings) > _SHOWN:
             terminal.write_line(f"... and {len(findings) - _SHOWN} more")
+    _write_blocked(terminal, checks)
     terminal.section(f"aibackend: eleven checks of {session.config_dir}", "=")
     for check in checks:
         _write_row(terminal, check)
@@ -50,6 +51,20 @@ def write_summary(terminal: TerminalReporter, session: Any) -> None:
     terminal.write_line(
         f"{len(checks)} checks: {line}" + (f"; {ignored} findings ignored by comments" if ignored else "")
     )
+
+
+def _write_blocked(terminal: TerminalReporter, checks: list[CheckResult]) -> None:
+    """Say which files block which checks: pytest shows the text of failed tests only."""
+    blocked: dict[str, list[int]] = {}
+    for check in checks:
+        for cause in check.blocked_by:
+            blocked.setdefault(cause, []).append(check.check.number)
+    if blocked:
+        terminal.section("blocked", "-")
+    for cause, numbers in blocked.items():
+        several = f"checks {', '.join(map(str, numbers))}" if len(numbers) > 1 else f"check {numbers[0]}"
+        terminal.write(f"{several} blocked by ", red=True)
+        terminal.write(f"{cause}\n")
 
 
 def _write_row(terminal: TerminalReporter, check: CheckResult) -> None:

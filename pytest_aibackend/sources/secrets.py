@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["is_secret_key", "redact_line", "redact_url", "show_value"]
+__all__ = ["is_secret_key", "redact_diff", "redact_line", "redact_url", "show_value"]
 
 _SECRET: Final = re.compile(
     r"(api|access|master|secret|private|signing|encryption|salt|virtual)[_-]?key|^key$|secret|passw(or)?d|passphrase"
@@ -15,8 +16,12 @@ _SECRET: Final = re.compile(
 )
 _NAMES_ONLY: Final = frozenset({"env_var", "requires_api_key", "api_key_env", "key_alias"})
 _URL_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+# Also where the scheme was forgotten: me:password@host.
+_BARE_USERINFO: Final = re.compile(r"(?<![\w/.])[^\s:/@\"'=]+:[^\s/@\"']+@(?=[\w\[])")
+_QUERY: Final = re.compile(r"([?&])([\w.\-]+)=([^&#\s\"']+)")
 _KEY_SHAPED: Final = re.compile(r"\b(sk-|hf_|ghp_|xox[abp]-|AKIA)[A-Za-z0-9_\-]{6,}")
 _YAML_PAIR: Final = re.compile(r"""([\w.\-]+|"[^"]*"|'[^']*')(\s*:\s+)(\S.*)""")
+_OPEN_PAIR: Final = re.compile(r"""[\s\-]*([\w.\-]+|"[^"]*"|'[^']*')\s*:\s*([|>].*)?""")
 _NO_SECRETS: Final = ("os.environ/", "not-needed", '"os.environ/', "'os.environ/")
 _SHOWN: Final = 60
 
@@ -39,7 +44,7 @@ def show_value(key: object, value: Any) -> str:
         return "the value given (not shown)"
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)[:_SHOWN]
-    text = _KEY_SHAPED.sub(r"\1***", _URL_USERINFO.sub("***@", value))
+    text = _hide_in_urls(value)
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
@@ -51,7 +56,34 @@ def redact_line(line: str) -> str:
         is_open = value.startswith(_NO_SECRETS) or not is_secret_key(key.strip("\"'"))
         return match[0] if is_open else f"{key}{colon}***"
 
-    return _KEY_SHAPED.sub(r"\1***", _URL_USERINFO.sub("***@", _YAML_PAIR.sub(hide, line)))
+    return _hide_in_urls(_YAML_PAIR.sub(hide, line))
+
+
+def redact_diff(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a diff of YAML without secrets, those on lines of their own below a key included."""
+    hidden_below: int | None = None  # the indentation of a key of secrets whose value stands below it
+    for line in lines:
+        content = line[1:]
+        indentation = len(content) - len(content.lstrip())
+        is_item = content.lstrip().startswith("- ") and hidden_below == indentation
+        if line.startswith(("@@", "---", "+++")):
+            hidden_below = None
+        elif hidden_below is not None and (indentation > hidden_below or is_item):
+            yield f"{line[:1]}{' ' * indentation}***"
+            continue
+        else:
+            match = _OPEN_PAIR.fullmatch(content)
+            is_open = match is not None and is_secret_key(match[1].strip("\"'"))
+            hidden_below = indentation if is_open else None
+        yield redact_line(line)
+
+
+def _hide_in_urls(text: str) -> str:
+    def hide(match: re.Match[str]) -> str:
+        return f"{match[1]}{match[2]}=***" if is_secret_key(match[2]) else match[0]
+
+    text = _BARE_USERINFO.sub("***@", _URL_USERINFO.sub("***@", text))
+    return _KEY_SHAPED.sub(r"\1***", _QUERY.sub(hide, text))
 
 
 def redact_url(url: str) -> str:
