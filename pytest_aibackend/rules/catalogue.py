@@ -6,6 +6,7 @@ import re
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from pytest_aibackend.findings import Severity
@@ -39,8 +40,11 @@ class Catalogue:
         """Say whether a request for this name is answered by something."""
         if name in self.served:
             return True
-        lengths = {len(prefix) for prefix in self.prefixes}
-        return any(name[:length] in self.prefixes for length in lengths if length <= len(name))
+        return any(name[:length] in self.prefixes for length in self._prefix_lengths if length <= len(name))
+
+    @cached_property
+    def _prefix_lengths(self) -> frozenset[int]:
+        return frozenset(len(prefix) for prefix in self.prefixes)
 
     def is_group(self, name: str) -> bool:
         """Say whether a name is a model group, with deployments of its own."""

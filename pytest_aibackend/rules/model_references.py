@@ -198,10 +198,10 @@ def find_unknown_models(backend: Backend) -> Iterator[Problem]:
         elif provider is None:
             kind = "" if reference.is_source else "model "
             fact, otherwise = _no_group(known, name)
-            meant = known.served_as.get(name) or suggester.find(name, known.served.keys() - {name})
+            meant = known.served_as.get(name) or suggester.find(name, known.served.keys())
             yield reference.problem(
                 f"{reference.says} {kind}{name!r}, {fact}",
-                f"did you mean {meant!r}?" if meant else otherwise,
+                f"did you mean {meant!r}?" if meant and meant != name else otherwise,
             )
         else:
             models = known.models[provider]

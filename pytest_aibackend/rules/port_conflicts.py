@@ -64,7 +64,7 @@ def find_port_conflicts(backend: Backend) -> Iterator[Problem]:
                 source="ports",
                 path=claims[1][1],
                 subject=str(port),
-                message=f"port {port} is claimed by {listed(name for name, _ in claims)}",
+                message=f"port {port} is claimed by {listed([name for name, _ in claims])}",
                 hint="give each its own port",
             )
 

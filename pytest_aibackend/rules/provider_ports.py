@@ -58,8 +58,9 @@ def find_unregistered_ports(backend: Backend) -> Iterator[Problem]:
     by_port = {entry.port for entry in backend.ports.values()}
     reserved = {entry.port: name for name, entry in backend.reserved.items()}
     own = _own_services(backend)
+    unsound = _unsound_services(backend)
     for name, port in _local_ports(backend).items():
-        if port in by_port or _has_unsound_ports(backend, name):
+        if port in by_port or folded(name) in unsound:
             continue
         service = own.get(folded(name))
         what = f"which is reserved for {reserved[port]!r}" if port in reserved else "which no service has"
@@ -126,10 +127,10 @@ def _own_services(backend: Backend) -> Mapping[str, str]:
     return {folded(service): service for service in backend.ports}
 
 
-def _has_unsound_ports(backend: Backend, provider: str) -> bool:
-    """Say whether the service of this provider has an error of its own, so that its port is not known."""
+def _unsound_services(backend: Backend) -> frozenset[str]:
+    """Return the services that have errors of their own, so that their ports are not known."""
     data = backend.sources["ports"].data
-    return any(folded(str(name)) == folded(provider) and name not in backend.ports for name in data)
+    return frozenset(folded(str(name)) for name in data if name not in backend.ports)
 
 
 def _fits(name: str, provider: Provider, service: str, entry: PortEntry) -> bool:

@@ -241,10 +241,10 @@ def find_unknown_fallbacks(backend: Backend) -> Iterator[Problem]:
     if not (known.providers_complete and known.names_complete):
         return
     suggester = Suggester()
+    names = {**known.status, **known.served}
     for reference in _unknown(backend, is_fallback=True):
         if known.is_served(reference.name):
             continue
-        names = {**known.status, **known.served}
         yield reference.problem(
             f"{reference.owner} falls back to {reference.name!r}, which is neither a provider nor a model",
             suggester.hint(
@@ -262,13 +262,14 @@ def find_inactive_providers(backend: Backend) -> Iterator[Problem]:
     reference elsewhere.
     """
     known = catalogue_of(backend)
+    hint = _instead(known)
     for reference in provider_references(backend):
         status = known.status.get(reference.name, "active")
         if status == "active" or (reference.is_fallback and known.is_served(reference.name)):
             continue
         verb = "falls back to" if reference.is_fallback else "names"
         yield reference.problem(
-            f"{reference.owner} {verb} provider {reference.name!r}, whose status is {status}", _instead(known)
+            f"{reference.owner} {verb} provider {reference.name!r}, whose status is {status}", hint
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from itertools import islice
 from typing import Final
 
 from pytest_aibackend.findings import suggest
@@ -10,14 +11,14 @@ from pytest_aibackend.findings import suggest
 __all__ = ["Suggester", "listed"]
 
 _SHOWN: Final = 6
-_COMPARISONS: Final = 20_000
+_COMPARISONS: Final = 10_000
 
 
-def listed(names: Iterable[object], *, shown: int = _SHOWN) -> str:
+def listed(names: Collection[object], *, shown: int = _SHOWN) -> str:
     """Return names in quotes, the first few of them where they are many."""
-    every = [str(name) for name in names]
-    text = ", ".join(repr(name) for name in every[:shown])
-    rest = len(every) - shown
+    first = [str(name) for name in islice(names, shown)]
+    text = ", ".join(repr(name) for name in first)
+    rest = len(names) - shown
     return f"{text} and {rest} more" if rest > 0 else text
 
 
