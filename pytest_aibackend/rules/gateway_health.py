@@ -107,7 +107,10 @@ def gateway_not_ready(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("gateway-slow", group=ENDPOINTS.id, severity=Severity.WARNING)
 def gateway_slow(live: LiveBackend) -> Iterator[Problem]:
-    """The gateway is healthy and took a large part of the time that a probe may take."""
+    """The gateway is healthy and took a large part of the time that a probe may take.
+
+    Clients wait as long. Look at what else the machine does, and at the gateway's number of workers.
+    """
     for seen in _gateways(live):
         if seen.state is State.SLOW:
             answers = {"liveness": seen.liveness, "readiness": seen.readiness, "models": seen.models}
@@ -175,7 +178,11 @@ def gateway_open(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("gateway-models-unreadable", group=ENDPOINTS.id)
 def gateway_models_unreadable(live: LiveBackend) -> Iterator[Problem]:
-    """The gateway is alive and does not list its models at /v1/models."""
+    """The gateway is alive and does not list its models at /v1/models.
+
+    What it serves cannot be compared with its file. Its log says why; something else than LiteLLM may have the
+    port.
+    """
     for seen in _gateways(live):
         is_key_trouble = seen.models.state is State.UNAUTHORISED
         if seen.liveness.state.is_healthy and not seen.models.state.is_healthy and not is_key_trouble:
@@ -270,7 +277,10 @@ def ghost_model_group(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("completion-fails", group=MODEL_GROUPS.id)
 def completion_fails(live: LiveBackend) -> Iterator[Problem]:
-    """A tiny completion through the gateway fails for a model group (only with --aibackend-completions)."""
+    """A tiny completion through the gateway fails for a model group (only with --aibackend-completions).
+
+    The name is listed, and whoever asks for it gets this error. Look at the providers behind it.
+    """
     for seen in _gateways(live):
         for completion in seen.completions:
             if not completion.state.is_healthy:

@@ -178,7 +178,10 @@ def provider_tls(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("provider-bad-response", group=HEALTH.id)
 def provider_bad_response(live: LiveBackend) -> Iterator[Problem]:
-    """A provider answers in its own protocol and with an error, or with something that cannot be read."""
+    """A provider answers in its own protocol and with an error, or with something that cannot be read.
+
+    It is there and would not answer a client either. Its log says why.
+    """
     for provider, seen in _seen(live, State.BAD_RESPONSE):
         yield _problem(provider, seen, "look into the provider's log", by_need=True)
     for provider, seen in _seen(live, State.RATE_LIMITED):
@@ -231,7 +234,10 @@ def model_not_on_provider(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("model-unknown-while-down", group=MODELS.id, severity=Severity.WARNING)
 def model_unknown_while_down(live: LiveBackend) -> Iterator[Problem]:
-    """Whether a model is there cannot be said, because its provider could not be asked."""
+    """Whether a model is there cannot be said, because its provider could not be asked.
+
+    Mend the provider first; then this is checked.
+    """
     for observed in live.observations.observations.providers:
         if observed.models is None:
             names = live.backend.providers[observed.name].model_names

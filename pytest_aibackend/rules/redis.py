@@ -127,7 +127,11 @@ def redis_tls(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("redis-unauthorised", group=ENDPOINT.id)
 def redis_unauthorised(live: LiveBackend) -> Iterator[Problem]:
-    """The cache server refuses the password, or asks for one where none is configured."""
+    """The cache server refuses the password, or asks for one where none is configured.
+
+    LiteLLM then answers without its cache and says so only in its log. Correct `password` or `username` in
+    `cache_params`.
+    """
     for seen in _seen(live):
         if seen.state is State.UNAUTHORISED:
             yield _at(
@@ -141,7 +145,10 @@ def redis_unauthorised(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("redis-loading", group=ENDPOINT.id)
 def redis_loading(live: LiveBackend) -> Iterator[Problem]:
-    """The cache server is still reading its data from disk and refuses commands meanwhile."""
+    """The cache server is still reading its data from disk and refuses commands meanwhile.
+
+    It is ready in a while; nothing is cached until then. Ask again.
+    """
     for seen in _seen(live):
         if seen.state is State.LOADING:
             yield _at(
@@ -155,7 +162,10 @@ def redis_loading(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("redis-wrong-service", group=ENDPOINT.id)
 def redis_wrong_service(live: LiveBackend) -> Iterator[Problem]:
-    """Something answers at the cache server's address, and it is not Redis, or a broken one."""
+    """Something answers at the cache server's address, and it is not Redis, or a broken one.
+
+    Nothing is cached. Correct host and port in `cache_params`, or stop what took the port.
+    """
     for seen in _seen(live):
         if seen.state in (State.WRONG_SERVICE, State.BAD_RESPONSE, State.REDIRECTED, State.RATE_LIMITED):
             yield _at(
@@ -165,7 +175,10 @@ def redis_wrong_service(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("redis-slow", group=ENDPOINT.id, severity=Severity.WARNING)
 def redis_slow(live: LiveBackend) -> Iterator[Problem]:
-    """The cache server took a large part of the time that a probe may take: slower than no cache."""
+    """The cache server took a large part of the time that a probe may take: slower than no cache.
+
+    Every request waits for it. Look at what else the server does, or use one that is nearer.
+    """
     for seen in _seen(live):
         if seen.state is State.SLOW:
             yield _at(
@@ -179,7 +192,10 @@ def redis_slow(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("redis-too-old", group=ENDPOINT.id, severity=Severity.WARNING)
 def redis_too_old(live: LiveBackend) -> Iterator[Problem]:
-    """The cache server is older than version 6, which has no users and gets no security fixes."""
+    """The cache server is older than version 6, which has no users and gets no security fixes.
+
+    Whoever reaches it can read every cached answer. Update it.
+    """
     for seen in _healthy(live):
         parts = (seen.version or "").split(".")
         if (
@@ -192,7 +208,10 @@ def redis_too_old(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("redis-read-only", group=ENDPOINT.id)
 def redis_read_only(live: LiveBackend) -> Iterator[Problem]:
-    """The cache server is a replica: it takes no writes, so nothing is ever cached."""
+    """The cache server is a replica: it takes no writes, so nothing is ever cached.
+
+    Name its primary in `cache_params`.
+    """
     for seen in _healthy(live):
         if seen.role == "slave":
             yield _at(
@@ -271,7 +290,10 @@ def namespace_missing(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("namespace-unusable", group=NAMESPACE.id)
 def namespace_unusable(live: LiveBackend) -> Iterator[Problem]:
-    """A key inside the namespace cannot be written, read, expired or removed."""
+    """A key inside the namespace cannot be written, read, expired or removed.
+
+    The gateway could not cache either. The user may lack rights for these keys, or the memory may be full.
+    """
     for seen in _healthy(live):
         probe = seen.namespace_probe
         if probe is not None and probe.detail:
@@ -286,7 +308,10 @@ def namespace_unusable(live: LiveBackend) -> Iterator[Problem]:
 
 @rule("keys-outside-namespace", group=NAMESPACE.id, severity=Severity.WARNING)
 def keys_outside_namespace(live: LiveBackend) -> Iterator[Problem]:
-    """Keys that LiteLLM names so lie outside the namespace: of an older configuration, or another gateway."""
+    """Keys that LiteLLM names so lie outside the namespace: of an older configuration, or another gateway.
+
+    `aibackend cache clear` does not touch them. If no other gateway uses the server, remove them by hand.
+    """
     for seen in _healthy(live):
         if seen.own_keys_outside and seen.namespace:
             examples = ", ".join(seen.own_keys_outside_examples[:3])
