@@ -77,11 +77,13 @@ MAPPINGS: dict[str, Any] = {
         "quick": {"provider": "single", "fallback": "own"},
         "both": {"preferred_models": ["balanced", "c"]},
         "lost": {"preferred_models": ["a", "gone"]},
+        "lost-b": {"preferred_models": ["gone", "b"]},
     },
     "patterns": [
         {"pattern": "^wild/special.*", "provider": "vllm"},
         {"pattern": "^wild/.*", "provider": "first", "fallback": "b"},
         {"pattern": "^pass/.*", "provider": "first", "fallback": "single"},
+        {"pattern": "^alias/.*", "provider": "first", "fallback": "lost-b"},
         {"pattern": "^Org/.*", "provider": "second", "fallback": "vllm"},
         {"pattern": "^cloud-.*-mini", "provider": "cloud"},
         {"pattern": "^ol/.*", "provider": "recorded_ollama"},
@@ -369,6 +371,10 @@ class TestPatterns:
         running["first"].stop()
         assert running.answer("wild/x") == "second"
         assert running["second"].models == ["m2"]
+
+    def test_fallback_to_a_capability_that_is_an_alias(self, running: World) -> None:
+        running["first"].stop()
+        assert running.answer("alias/x") == "second"
 
     def test_fallback_to_a_provider_with_one_model(self, running: World) -> None:
         running["first"].stop()

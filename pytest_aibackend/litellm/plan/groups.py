@@ -92,7 +92,7 @@ class GroupPlanner:
 
     def _compare(self, name: str, provider: str, balancing: LoadBalancing) -> None:
         members = [member.provider for member in balancing.providers]
-        if provider not in members:
+        if provider not in members and self._maker.is_active(provider):
             self._problems.add(
                 "ambiguous-model-group",
                 ("exact_matches", name),

@@ -33,7 +33,8 @@ def plan_gateway(backend: Backend) -> GatewayPlan:
     capabilities = CapabilityPlanner(mappings, groups, maker, problems)
     capabilities.plan()
     groups |= capabilities.ordered
-    wildcards = plan_wildcards(mappings, groups, maker, problems)
+    by_any_name = groups | {alias: groups[target] for alias, target in capabilities.aliases.items()}
+    wildcards = plan_wildcards(mappings, by_any_name, maker, problems)
     user_aliases = gateway.router_settings.get("model_group_alias")
     served: dict[str, object] = {**groups, **capabilities.aliases}
     if isinstance(user_aliases, dict):

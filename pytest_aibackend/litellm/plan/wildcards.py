@@ -57,7 +57,7 @@ def wildcard_of(pattern: str) -> Wildcard:
                 raise InexpressibleError("a literal '*' would be a wildcard")
             parts.append(text)
         else:
-            raise InexpressibleError(f"a wildcard has no {_NAMES.get(kind, 'such thing as')} {text!r}")
+            raise InexpressibleError(f"a wildcard has no {_NAMES[kind]} '{text}'")
     if not ended and (not parts or parts[-1] != "*"):
         parts.append("*")  # without $ anything may follow
     if "*" not in parts:
@@ -73,6 +73,9 @@ _NAMES: Final = {
     "repeat": "repetition",
     "any-one": "'any one character', which is what an unescaped dot means:",
     "anchor": "anchor",
+    "escape": "escape",
+    "^": "anchor in the middle:",
+    "$": "anchor in the middle:",
 }
 _TOKEN: Final = re.compile(
     r"""(?P<any>\.[*+]\??)            # .* .+ and their lazy forms
