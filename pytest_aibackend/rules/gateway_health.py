@@ -180,8 +180,8 @@ def gateway_open(live: LiveBackend) -> Iterator[Problem]:
 def gateway_models_unreadable(live: LiveBackend) -> Iterator[Problem]:
     """The gateway is alive and does not list its models at /v1/models.
 
-    What it serves cannot be compared with its file. Its log says why; something else than LiteLLM may have the
-    port.
+    What it serves cannot be compared with its file. Its log says why; something else than LiteLLM may
+    have the port.
     """
     for seen in _gateways(live):
         is_key_trouble = seen.models.state is State.UNAUTHORISED
