@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,7 +38,17 @@ class Run:
         return sum(int(number) for number, _ in COUNTED.findall(self.output.strip().rpartition("\n")[2]))
 
 
-def run_pytest(arguments: Sequence[str], cwd: Path, environment: dict[str, str] | None = None) -> Run:
+@functools.cache
+def _environment() -> dict[str, str]:
+    # Compiled files, as every user has them after the first run, also where writing them is turned off; but not
+    # into anybody's tree.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    folder = tempfile.mkdtemp(prefix="aibackend-bench-compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {**inherited, "PYTHONPYCACHEPREFIX": folder}
+
+
+def run_pytest(arguments: Sequence[str], cwd: Path) -> Run:
     """Run pytest in `cwd`; the time is that of the whole process, its start included."""
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
@@ -44,7 +57,7 @@ def run_pytest(arguments: Sequence[str], cwd: Path, environment: dict[str, str] 
             cwd=cwd,
             stdout=said,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env=_environment(),
         )
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - began
