@@ -178,7 +178,7 @@ class CheckSession:
         self._shared = workerinput.get("aibackend_shared", self._shared)
 
         def assert_clean(subjects: tuple[str, ...]) -> None:
-            if subjects == (_BLOCKED,):
+            if not self.backend.is_loaded(*group.needs):
                 self._block(request.node, group)
             results = self._online if group.live else self._offline
             self._judge(request.node, group, results[group.id], subjects)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -59,13 +59,20 @@ def check_against(model: type[ModelT], role: str, data: dict[Any, Any]) -> Check
         sound = model.model_validate(data)
         problems: list[Located] = []
         kept: dict[Path, list[int]] = {}
+        missing: dict[Path, list[object]] = {}
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
         problems = _without_echoes([_problem(model, role, data, details) for details in errors])
         sound, kept = _salvage(model, data, error)
-    checked = Checked(model=sound, problems=(), kept=kept)
-    for owner, path, key in _extras(cast("BaseModel", sound)):
-        problems.append(_unknown_key(role, data, owner, _in_file(model, checked.original(path)), key))
+        missing = {}
+        for each in errors:
+            if each["type"] == "missing":
+                place = _in_file(model, _location(data, each))
+                missing.setdefault(place[:-1], []).append(place[-1])
+    for owner, path, key in _extras(model, data):
+        located = _unknown_key(role, data, owner, _in_file(model, path), key)
+        if not _is_told(located, missing):
+            problems.append(located)
     return Checked(
         model=sound,
         problems=tuple(problems),
@@ -111,9 +118,27 @@ def _value_at(data: Any, path: Path) -> Any:
     return data
 
 
-def _location(details: Any) -> Path:
-    # pydantic names the key of a mapping that is itself wrong as ("key", "[key]")
-    return tuple(step for step in details["loc"] if step != "[key]")
+def _location(data: Any, details: Any) -> Path:
+    """Return the path of an error in the data, with the very keys that the data has.
+
+    pydantic names the key of a mapping that is itself wrong as ("key", "[key]"), and keys that are no text by
+    their text or as numbers.
+    """
+    found: list[Any] = []
+    for step in details["loc"]:
+        if step == "[key]":
+            continue
+        if isinstance(data, dict):
+            if not (isinstance(step, str) and step in data):
+                # Not a text, or a key that is missing: then the step stays as it is.
+                step = next((key for key in data if step in (key, str(key), repr(key))), step)  # noqa: PLW2901
+            data = data.get(step)
+            found.append(step)
+        else:
+            is_there = isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data)
+            data = data[step] if is_there else None
+            found.append(step)
+    return tuple(found)
 
 
 _NUMBER_WORDS: Final = {
@@ -126,7 +151,7 @@ _NUMBER_WORDS: Final = {
 
 def _problem(model: type[BaseModel], role: str, data: Any, details: Any) -> Located:
     """Put one of pydantic's errors into our words."""
-    loc = _location(details)
+    loc = _location(data, details)
     kind: str = details["type"]
     context: dict[str, Any] = details.get("ctx", {})
     path = _in_file(model, loc)
@@ -140,8 +165,11 @@ def _problem(model: type[BaseModel], role: str, data: Any, details: Any) -> Loca
         return rule, Problem(source=role, path=path, message=message, hint=hint, subject=subject)
 
     if kind == "invalid_key" or "[key]" in details["loc"]:
-        read_as = "true or false" if isinstance(path[-1], bool) else f"{path[-1]!r}, not text"
-        return say("wrong-key-type", f"YAML reads the key of {name} as {read_as}", "put the key in quotes")
+        where = _dotted(path[:-1]) or "the top of the file"
+        message = f"a key in {where} is {_yaml_word(path[-1])}, which is not text"
+        is_word = isinstance(path[-1], bool)
+        hint = "put the key in quotes" + ("; a bare on, off, yes or no is true or false" if is_word else "")
+        return say("wrong-key-type", message, hint)
     if kind == "missing":
         missing = path[-1]
         owner = path[:-1]
@@ -194,6 +222,10 @@ def _problem(model: type[BaseModel], role: str, data: Any, details: Any) -> Loca
     return say("wrong-type", f"{name} must be {expected}, and is {shown}", hint)
 
 
+def _yaml_word(key: Any) -> str:
+    return "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
+
+
 def _expected(kind: str) -> str:
     if kind.startswith(("model_type", "model_attributes", "dict", "mapping")):
         return "a mapping (key: value)"
@@ -237,19 +269,22 @@ def _salvage(model: type[ModelT], data: Any, error: ValidationError) -> tuple[Mo
     """Cut out what is wrong until the rest is valid; each round removes at least one value."""
     tree = _copy(data)
     kept: dict[Path, list[int]] = {}
-    current: ValidationError | None = error
-    while current is not None:
+    stripped = data
+    current = error
+    while True:
         before = Checked(model=None, problems=(), kept=kept)
+        is_smaller = False
         for details in current.errors(include_url=False, include_input=False, include_context=False):
-            loc = before.original(_location(details))
-            _drop(tree, loc[:-1] if details["type"] == "missing" else loc)
+            loc = before.original(_location(stripped, details))
+            is_smaller |= _drop(tree, loc[:-1] if details["type"] == "missing" else loc)
+        if not is_smaller:
+            return model.model_validate({}), {}  # nothing of the file can be used
         kept = {}
         stripped = _strip(tree, (), kept)
         try:
             return model.model_validate(stripped), kept
         except ValidationError as again:
             current = again
-    raise AssertionError("unreachable: the loop ends by returning")
 
 
 def _copy(value: Any) -> Any:
@@ -260,22 +295,21 @@ def _copy(value: Any) -> Any:
     return value
 
 
-def _drop(tree: Any, path: Path) -> None:
-    """Mark the value at `path`, or the nearest part of the file that holds it, as left out."""
+def _drop(tree: Any, path: Path) -> bool:
+    """Mark the value at `path`, or the nearest part that holds it, as left out; say if it was not yet."""
+    container: Any = None
+    last: Any = None
     holder = tree
-    trail: list[tuple[Any, Any]] = []
     for step in path:
         fits = isinstance(holder, dict) and step in holder
         fits = fits or (isinstance(holder, list) and isinstance(step, int) and 0 <= step < len(holder))
         if not fits:
             break
-        trail.append((holder, step))
-        holder = holder[step]
-    while trail:
-        container, step = trail.pop()
-        if container[step] is not _DROPPED:
-            container[step] = _DROPPED
-            return
+        container, last, holder = holder, step, holder[step]
+    if container is None or container[last] is _DROPPED:
+        return False
+    container[last] = _DROPPED
+    return True
 
 
 def _strip(tree: Any, path: Path, kept: dict[Path, list[int]]) -> Any:
@@ -289,27 +323,43 @@ def _strip(tree: Any, path: Path, kept: dict[Path, list[int]]) -> Any:
     return tree
 
 
-def _extras(model: BaseModel, path: Path = ()) -> Iterator[tuple[BaseModel, Path, str]]:
-    """Yield every key that a model did not know, with the model and its path."""
-    for key in model.model_extra or ():
-        if not key.startswith("x-"):
+def _extras(
+    model: type[BaseModel], data: Any, path: Path = ()
+) -> Iterator[tuple[type[BaseModel], Path, str]]:
+    """Yield every key in the data that its model does not know, also where other errors stand beside it."""
+    if not isinstance(data, dict):
+        return
+    for key, item in data.items():
+        field = model.model_fields.get(key) if isinstance(key, str) else None
+        if field is not None:
+            yield from _extras_within(field.annotation, item, (*path, key))
+        elif isinstance(key, str) and not key.startswith("x-"):
             yield model, path, key
-    for name in model.model_fields_set:
-        value = getattr(model, name, None)
-        if isinstance(value, BaseModel):
-            yield from _extras(value, (*path, name))
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                if isinstance(item, BaseModel):
-                    yield from _extras(item, (*path, name, key))
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, BaseModel):
-                    yield from _extras(item, (*path, name, index))
 
 
-def _unknown_key(role: str, data: Any, owner: BaseModel, path: Path, key: str) -> Located:
-    near = suggest(key, (name for name in type(owner).model_fields if name != _SERVICES))
+def _extras_within(annotation: Any, value: Any, path: Path) -> Iterator[tuple[type[BaseModel], Path, str]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from _extras(annotation, value, path)
+        return
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _extras_within(parts[0], value, path)
+    elif origin is list and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _extras_within(parts[0], item, (*path, index))
+    elif origin is dict and isinstance(value, dict):
+        for key, item in value.items():
+            yield from _extras_within(parts[1], item, (*path, key))
+
+
+def _is_told(located: Located, missing: dict[Path, list[object]]) -> bool:
+    """Say whether a misspelt key is named already, by the error that the right one is missing."""
+    path = located[1].path
+    return any(suggest(name, [path[-1]]) is not None for name in missing.get(path[:-1], ()))
+
+
+def _unknown_key(role: str, data: Any, owner: type[BaseModel], path: Path, key: str) -> Located:
+    near = suggest(key, (name for name in owner.model_fields if name != _SERVICES))
     where = _dotted(path) or "the top of the file"
     problem = Problem(
         source=role,

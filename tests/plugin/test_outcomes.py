@@ -206,3 +206,12 @@ def test_no_secret_in_a_traceback_of_ours(site: Site) -> None:
     assert SECRET not in result.stdout.str() + result.stderr.str()
     for name in ("junit.xml", ".report.json"):
         assert SECRET not in (site.path / name).read_text()
+
+
+def test_a_provider_named_blocked_is_a_provider(site: Site) -> None:
+    site.edit(
+        "providers.yaml", "providers:\n", "providers:\n  blocked: {type: vllm, base_url: 'http://h:1'}\n"
+    )
+    result = site.run("checks/test_02_provider_schema.py")
+    assert result.ret == 0
+    assert "blocked" not in result.parseoutcomes()
