@@ -40,8 +40,8 @@ class Run:
 
 @functools.cache
 def _environment() -> dict[str, str]:
-    # Compiled files, as every user has them after the first run, also where writing them is turned off; but not
-    # into anybody's tree.
+    # Compiled files, as every user has them after the first run, even where writing them is turned off;
+    # but not in anybody's tree.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     folder = tempfile.mkdtemp(prefix="aibackend-bench-compiled-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -53,7 +53,7 @@ def run_pytest(arguments: Sequence[str], cwd: Path) -> Run:
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         child = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments],
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
             cwd=cwd,
             stdout=said,
             stderr=subprocess.STDOUT,
