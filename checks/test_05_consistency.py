@@ -98,6 +98,11 @@ def test_translation(mapping: Subjects, assert_clean: AssertClean) -> None:
 # The gateway
 
 
+def test_gateway_schema(file: Subjects, assert_clean: AssertClean) -> None:
+    """gateway.yaml is well-formed, and no secret stands in it."""
+    assert_clean(file)
+
+
 def test_gateway_address(setting: Subjects, assert_clean: AssertClean) -> None:
     """The gateway's address agrees with the port registry."""
     assert_clean(setting)

@@ -24,7 +24,7 @@ def literal_secrets(backend: Backend) -> Iterator[Problem]:
                 path=path,
                 message=f"{'.'.join(str(step) for step in path)} holds the secret itself",
                 hint=f"write {key}: os.environ/NAME, set that variable, and make a new secret",
-                subject=section,
+                subject="gateway.yaml",
             )
 
 

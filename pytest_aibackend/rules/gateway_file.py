@@ -13,7 +13,7 @@ from pytest_aibackend.litellm.literal_secrets import literal_secrets
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
 
-__all__ = ["MODEL_GROUPS", "SETTINGS"]
+__all__ = ["GATEWAY_SCHEMA", "MODEL_GROUPS", "SETTINGS"]
 
 # Words for sections that people expect, and what LiteLLM has in their place.
 _INSTEAD: Final = {
@@ -102,6 +102,15 @@ SETTINGS = declare_group(
         noun="section",
         needs=("gateway", "generated"),
         subjects=_sections,
+    )
+)
+GATEWAY_SCHEMA = declare_group(
+    Group(
+        id="gateway-schema",
+        check=5,
+        noun="file",
+        needs=("gateway",),
+        subjects=lambda backend: ["gateway.yaml"] if backend.sources["gateway"].exists else [],
         built_in=lambda backend: backend.schema_findings("gateway"),
     )
 )
@@ -190,7 +199,7 @@ def master_key_literal(backend: Backend) -> Iterator[Problem]:
         )
 
 
-@rule("literal-secret", group=SETTINGS.id)
+@rule("literal-secret", group=GATEWAY_SCHEMA.id)
 def literal_secret(backend: Backend) -> Iterator[Problem]:
     """A key or password stands in gateway.yaml itself.
 

@@ -27,7 +27,7 @@ PROVIDER_SCHEMA = declare_group(
     )
 )
 
-_GATEWAY: Final = "gateway-settings"  # gateway.yaml is matched against its model there
+_GATEWAY: Final = "gateway-schema"  # gateway.yaml is matched against its model there
 _SCHEMA_GROUPS: Final = (
     PROVIDER_SCHEMA.id,
     *mappings_schema.GROUP_IDS,

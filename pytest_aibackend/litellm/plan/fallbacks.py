@@ -14,7 +14,7 @@ from pytest_aibackend.findings import Path
 from pytest_aibackend.litellm.plan.capabilities import in_order
 from pytest_aibackend.litellm.plan.deployments import DeploymentMaker
 from pytest_aibackend.litellm.plan.types import Deployment, Problems
-from pytest_aibackend.litellm.plan.wildcards import matches
+from pytest_aibackend.litellm.plan.wildcards import WildcardIndex
 from pytest_aibackend.sources.models import ModelMappingsFile
 
 __all__ = ["add_second_deployments", "plan_chains"]
@@ -90,9 +90,10 @@ def plan_chains(
     problems: Problems,
 ) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
     """Return the fallbacks of each name and the default fallbacks; what is not served is left out."""
+    index = WildcardIndex(wildcards)
 
     def is_served(name: str) -> bool:
-        return name in served or any(matches(text, name) for text in wildcards)
+        return name in served or index.matches(name)
 
     def usable(name: str, chain: list[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(target for target in chain if target != name and is_served(target)))

@@ -9,12 +9,20 @@ first; a model group of exactly the name asked for comes before any wildcard.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["InexpressibleError", "Wildcard", "example_of_both", "matches", "specificity", "wildcard_of"]
+__all__ = [
+    "InexpressibleError",
+    "Wildcard",
+    "WildcardIndex",
+    "example_of_both",
+    "matches",
+    "specificity",
+    "wildcard_of",
+]
 
 _SPECIAL: Final = "*+?\\^$|()"
 
@@ -144,3 +152,22 @@ def example_of_both(one: str, other: str) -> str | None:
                 reached[step] = reached[at] + letter
                 queue.append(step)
     return None
+
+
+class WildcardIndex:
+    """Many wildcards by their literal beginnings, so that a name is held against few of them."""
+
+    def __init__(self, wildcards: Iterable[str]) -> None:
+        self._by_beginning: dict[str, list[str]] = {}
+        for text in wildcards:
+            self._by_beginning.setdefault(text.partition("*")[0], []).append(text)
+        self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
+
+    def matches(self, name: str) -> bool:
+        """Say whether any of the wildcards matches the name, as LiteLLM does it."""
+        return any(
+            matches(text, name)
+            for length in self._lengths
+            if length <= len(name)
+            for text in self._by_beginning.get(name[:length], ())
+        )
