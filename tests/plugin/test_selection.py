@@ -60,7 +60,7 @@ def test_node_id(site: Site) -> None:
 def test_k(site: Site) -> None:
     result = site.run("-k", "test_provider_schema and vllm")
     assert result.ret == 0
-    result.assert_outcomes(passed=1, deselected=result.parseoutcomes()["deselected"])
+    assert result.parseoutcomes()["passed"] == 1
 
 
 def test_last_failed(site: Site) -> None:
@@ -132,7 +132,8 @@ def test_critical(site: Site, options: tuple[str, ...]) -> None:
     assert found[7] == found[10] == "skipped"
     assert check(document, 10)["reason"] == "not selected"
     assert {found[number] for number in (1, 2, 3, 4, 5, 6)} == {"passed"}
-    assert "deselected" in result.parseoutcomes()
+    # xdist does not tell its controller what was deselected
+    assert site.is_distributed or "deselected" in result.parseoutcomes()
 
 
 def test_critical_fails_on_a_critical_finding(site: Site) -> None:
