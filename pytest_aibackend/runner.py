@@ -54,7 +54,7 @@ def run_checks(
         *extra,
     ]  # fmt: skip
     if not as_json:
-        return _EXIT.get(int(pytest.main([*arguments, "--no-header"], plugins=[recorder])), 3)
+        return _EXIT.get(int(pytest.main(["--no-header", "--quiet", *arguments], plugins=[recorder])), 3)
     with contextlib.redirect_stdout(io.StringIO()) as said:
         status = int(pytest.main(arguments, plugins=[recorder]))
     if recorder.document is None or status == 3:

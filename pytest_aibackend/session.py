@@ -118,7 +118,7 @@ class CheckSession:
         else:
             subjects = list(self._offline[group.id].findings)
         if not subjects:
-            skip = pytest.mark.skip(reason=f"nothing to check: no {group.noun} is configured")
+            skip = pytest.mark.skip(reason=f"nothing to check: there is no {group.noun} here")
             metafunc.parametrize(argument, [pytest.param((_NOTHING,), id="none", marks=skip)])
             return
         size = -(-len(subjects) // MOST_TESTS)
