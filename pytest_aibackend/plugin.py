@@ -52,8 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register our markers, so that strict runs know them."""
     for line in MARKERS:
         config.addinivalue_line("markers", line)
-    # pytest rewrites the assertions of every plugin package, module by module. Ours need no rewriting, and
-    # without it our modules are imported in a third of the time. The attribute is private: without it, slower.
+    # pytest rewrites the assertions of every plugin package, module by module. Ours needs no rewriting, and
+    # without it they are imported in a third of the time. The attribute is private; where it is gone, slower.
     getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set()).discard("pytest_aibackend")
     given = config.getoption("--aibackend-config")
     if given is not None and not Path(given).is_dir():
