@@ -183,7 +183,7 @@ def test_comments_silence_their_line(config: Path, comment: str, line: int, is_s
     assert backend.is_ignored(found[0]) is is_silenced
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     role=st.sampled_from(SOURCES),
     cut=st.tuples(st.integers(0, 2500), st.integers(0, 60)),

@@ -71,7 +71,7 @@ def check(role: str, text: str) -> tuple[Checked, dict[str, tuple[str, str]]]:
     return checked, places
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(MODELS)), st.dictionaries(KEYS, VALUES, max_size=5))
 def test_never_raises_and_always_leaves_a_model(role: str, data: dict[Any, Any]) -> None:
     before = repr(data)
@@ -85,7 +85,7 @@ def test_never_raises_and_always_leaves_a_model(role: str, data: dict[Any, Any])
         assert problem.source == role
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(["good", "bad", "worse"]), max_size=8))
 def test_places_are_right_after_items_were_left_out(kinds: list[str]) -> None:
     entries: dict[str, dict[str, Any]] = {

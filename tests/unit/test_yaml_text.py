@@ -59,7 +59,7 @@ def dumped(data: Any, *, flow: bool | None = False) -> str:
     return str(yaml.dump(data, Dumper=dumper, default_flow_style=flow, allow_unicode=True, sort_keys=False))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(DATA, st.sampled_from([False, True, None]))
 def test_reads_what_was_written(data: Any, flow: bool | None) -> None:
     text = dumped(data, flow=flow)
@@ -67,7 +67,7 @@ def test_reads_what_was_written(data: Any, flow: bool | None) -> None:
     assert read(text).data == yaml.safe_load(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, DATA, min_size=1, max_size=4))
 def test_every_key_and_item_has_its_place(data: Any) -> None:
     text = dumped(data)
@@ -83,7 +83,7 @@ def test_every_key_and_item_has_its_place(data: Any) -> None:
             assert written.startswith(path[-1]), (path, lines[line - 1])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text("{}[]:,-?&*!|>'\"%@`#~ \t\n\ra1<=\x00\ufeff", max_size=60)))
 def test_never_raises(raw: bytes | str) -> None:
     document, problems = parse(raw if isinstance(raw, bytes) else raw.encode())
@@ -95,7 +95,7 @@ def test_never_raises(raw: bytes | str) -> None:
         assert problem.column is None or problem.column >= 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(st.text("{}[]:,-&*'\"# \nab1", max_size=40))
 def test_reads_as_pyyaml_or_refuses(text: str) -> None:
     document, _ = parse(text.encode())
