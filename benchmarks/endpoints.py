@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from fleet import models_body
 
@@ -35,7 +35,7 @@ async def _start(alive: int, silent: int) -> list[asyncio.Server]:
     return [*answering, *[await asyncio.start_server(_say_nothing, "127.0.0.1", 0) for _ in range(silent)]]
 
 
-def _answer_for(number: int):  # type: ignore[no-untyped-def]
+def _answer_for(number: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     body = models_body(number)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

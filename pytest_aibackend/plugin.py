@@ -73,9 +73,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrise a check's test over its subjects."""
     if "assert_clean" in metafunc.fixturenames and metafunc.definition.get_closest_marker("aibackend"):
         session = session_of(metafunc.config)
-        session.internal_error = True  # until it went well: a bug of ours must not look like a finding
-        session.parametrize(metafunc)
-        session.internal_error = False
+        try:
+            session.parametrize(metafunc)
+        except Exception:
+            session.internal_error = True  # a bug of ours must not look like a finding
+            raise
 
 
 @pytest.fixture
