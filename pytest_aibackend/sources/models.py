@@ -301,13 +301,20 @@ class ServiceManager(Source):
 
 
 class Deploy(Source):
-    """Where the generated file goes, and how the gateway takes it up. Paths are relative to the file."""
+    """Where the generated file goes, and how the gateway takes it up. Paths are relative to the file.
+
+    `workers` is how many processes `aibackend serve` runs; `python` the interpreter that LiteLLM is installed
+    for, where that is not ours.
+    """
 
     path: str = "litellm-unified.yaml"
     backup_dir: str = "backups"
+    state_dir: str = ".aibackend/deploy"
     retention: Retention = Retention()
     service: ServiceManager = ServiceManager()
     url: str = "http://127.0.0.1:4000"
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    python: str | None = None
 
 
 class GatewayFile(Source):

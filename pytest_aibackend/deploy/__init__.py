@@ -1,0 +1,1 @@
+"""The reload: gate, canary, backups, swap, service, verification, journal; `pipeline` puts them in order."""
