@@ -46,6 +46,7 @@ class WorkerState(StrEnum):
     READY = "ready"  # it serves
     LEAVING = "leaving"  # it was told to go, and serves until its successors are ready
     DRAINING = "draining"  # it takes no new request, and finishes those it has
+    FAILED = "failed"  # it could not start; its process is gone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +61,13 @@ class WorkerNote:
     sha256: str  # of the bytes it loaded
     source: str  # "deployed" or "verified": the deployed file, or the kept copy of the last verified one
     reason: str = ""  # why it is not the deployed file
+    groups: int = -1  # model groups it serves; -1: not known
     connections: int = 0  # open, while it drains
+
+    @property
+    def serves(self) -> bool:
+        """Say whether it takes new requests."""
+        return self.state in (WorkerState.READY, WorkerState.LEAVING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +85,7 @@ class GatewayNote:
     refused_reason: str = ""
     restarts: int = 0  # how often LiteLLM was started again after it died or refused connections
     last_trouble: str = ""
+    stopping: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,25 +181,31 @@ class StateDir:
 
     def worker_notes(self) -> list[WorkerNote]:
         """Return the notes of the workers that are alive, the first started first."""
+        return [note for note in self._all_notes() if is_alive(note.pid, note.start)]
+
+    def failed_notes(self) -> list[WorkerNote]:
+        """Return the notes of the workers that could not start, the first started first."""
+        return [note for note in self._all_notes() if note.state is WorkerState.FAILED]
+
+    def clear_dead_workers(self, *, failed_too: bool) -> None:
+        """Remove the notes and sockets of workers that are gone; those of failed ones only if told so."""
+        kept = {note.pid for note in self.worker_notes()}
+        if not failed_too:
+            kept |= {note.pid for note in self.failed_notes()}
+        with contextlib.suppress(OSError):
+            for path in [*self.workers.glob("*.json"), *self.workers.glob("*.sock")]:
+                if path.stem.isdigit() and int(path.stem) not in kept:
+                    path.unlink(missing_ok=True)
+
+    def _all_notes(self) -> list[WorkerNote]:
         notes = []
         with contextlib.suppress(OSError):
             for path in self.workers.glob("*.json"):
                 plain = _read_json(path)
-                try:
-                    note = WorkerNote(**{**plain, "state": WorkerState(plain["state"])}) if plain else None
-                except (TypeError, KeyError, ValueError):
-                    continue
-                if note is not None and is_alive(note.pid, note.start):
-                    notes.append(note)
+                with contextlib.suppress(TypeError, KeyError, ValueError):
+                    if plain:
+                        notes.append(WorkerNote(**{**plain, "state": WorkerState(plain["state"])}))
         return sorted(notes, key=lambda note: (note.started, note.pid))
-
-    def clear_dead_workers(self) -> None:
-        """Remove the notes and sockets of workers that are gone."""
-        alive = {note.pid for note in self.worker_notes()}
-        with contextlib.suppress(OSError):
-            for path in [*self.workers.glob("*.json"), *self.workers.glob("*.sock")]:
-                if path.stem.isdigit() and int(path.stem) not in alive:
-                    path.unlink(missing_ok=True)
 
 
 def sha256(raw: bytes) -> str:

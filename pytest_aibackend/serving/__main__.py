@@ -1,0 +1,11 @@
+"""`python -m pytest_aibackend.serving`: what `aibackend serve` becomes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pytest_aibackend.serving.supervisor import Supervisor, parse
+
+if __name__ == "__main__":
+    sys.exit(Supervisor(parse(sys.argv[1:]), os.environ).run())

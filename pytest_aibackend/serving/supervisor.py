@@ -1,0 +1,421 @@
+"""The gateway's first process: it starts LiteLLM, passes signals on, and starts it again when it fails.
+
+    SIGHUP   reload: passed on to gunicorn, if the deployed bytes were verified or approved; else refused
+    SIGUSR1  restart LiteLLM on the bytes that may be served
+    SIGTERM  stop (SIGINT, SIGQUIT too)
+
+It holds no LiteLLM and no socket, so nothing of what goes wrong there goes wrong here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from pytest_aibackend.serving.choice import DEPLOYED, Choice, NothingToServeError, choose
+from pytest_aibackend.serving.master import GRACE_VARIABLE, KEEP_ALIVE_VARIABLE
+from pytest_aibackend.serving.notify import Notifier
+from pytest_aibackend.serving.state import (
+    GatewayNote,
+    StateDir,
+    WorkerState,
+    is_alive,
+    process_start,
+    sha256,
+    write_private,
+)
+from pytest_aibackend.serving.worker import FILE_VARIABLE, HOOK, STATE_VARIABLE
+
+__all__ = ["EXIT_USAGE", "Settings", "Supervisor"]
+
+EXIT_USAGE: Final = 2
+EXIT_FAILED: Final = 1
+TICK_S: Final = 0.2
+KNOCK_EVERY_S: Final = 1.0
+KNOCK_WITHIN_S: Final = 1.0
+REFUSED_TIMES: Final = 3  # in a row, before LiteLLM is started again
+BOOT_WITHIN_S: Final = 240.0
+PORT_FREE_WITHIN_S: Final = 15.0
+LONGEST_PAUSE_S: Final = 30.0
+HOOKS_VARIABLE: Final = "LITELLM_WORKER_STARTUP_HOOKS"
+# Meant for this process, or for another gateway; LiteLLM must not see them.
+NOT_PASSED_ON: Final = (
+    "CONFIG_FILE_PATH",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "WORKER_CONFIG",
+)
+_SIGNALS: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How the gateway is run."""
+
+    file: Path  # the deployed file
+    state: Path
+    host: str
+    port: int
+    workers: int
+    pidfile: Path | None = None
+    grace_s: int = 30  # how long a stop waits for streams
+    keep_alive_s: int = 75
+    arguments: tuple[str, ...] = field(default=())  # more for LiteLLM's command line
+
+
+class Supervisor:
+    """One gateway, from its start to its end."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environment = dict(environment)
+        self._state = StateDir(settings.state)
+        self._notify = Notifier(environment)
+        self._signals: deque[int] = deque()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._choice: Choice | None = None
+        self._avoid: set[str] = set()
+        self._was_up = False  # ever
+        self._is_up = False  # since the last start
+        self._started = 0.0
+        self._knocked = 0.0
+        self._refused = 0
+        self._pause_s = 1.0
+        self._note = GatewayNote(
+            pid=os.getpid(),
+            start=process_start(os.getpid()),
+            master=None,
+            workers=settings.workers,
+            host=settings.host,
+            port=settings.port,
+            file=str(settings.file),
+        )
+
+    def run(self) -> int:
+        """Run until told to stop; return the exit status: 0 stopped, 1 LiteLLM never came up, 2 usage."""
+        for number in _SIGNALS:
+            signal.signal(number, lambda received, _frame: self._signals.append(received))
+        try:
+            self._state.create()
+            self._refuse_second()
+            self._write_pidfile()
+            return self._serve()
+        except (_UsageError, NothingToServeError) as error:
+            self._say(f"error: {error}")
+            return EXIT_USAGE
+        except OSError as error:
+            self._say(f"error: {error.filename or self._settings.state}: {error.strerror or error}")
+            return EXIT_USAGE
+        finally:
+            self._leave()
+
+    # -- the loop
+
+    def _serve(self) -> int:
+        self._await_port()
+        self._start()
+        while True:
+            while self._signals:
+                number = self._signals.popleft()
+                if number == signal.SIGHUP:
+                    self._reload()
+                elif number == signal.SIGUSR1:
+                    self._restart("asked to by SIGUSR1")
+                else:
+                    self._stop()
+                    return 0
+            if not self._look_after():
+                return EXIT_FAILED
+            self._notify.alive()
+            time.sleep(TICK_S)
+
+    def _look_after(self) -> bool:
+        """See whether LiteLLM runs and serves, and mend it; False when there is no use in going on."""
+        child = self._child
+        assert child is not None
+        status = child.poll()
+        if status is not None:
+            return self._died(status)
+        serving = [note for note in self._state.worker_notes() if note.master == child.pid and note.serves]
+        if not self._is_up:
+            if serving and any(note.state is WorkerState.READY for note in serving):
+                self._came_up(max(note.groups for note in serving))
+            elif time.monotonic() - self._started > BOOT_WITHIN_S:
+                return self._never_came_up(f"it was not ready within {BOOT_WITHIN_S:.0f} s")
+            return True
+        if time.monotonic() - self._knocked > KNOCK_EVERY_S:
+            self._knocked = time.monotonic()
+            self._refused = self._refused + 1 if self._is_refused() or not serving else 0
+            if self._refused >= REFUSED_TIMES:
+                where = f"{self._settings.host}:{self._settings.port}"
+                self._restart(
+                    f"{where} refuses connections" if serving else "no worker of it serves any more"
+                )
+        return True
+
+    # -- starting and ending LiteLLM
+
+    def _start(self) -> None:
+        settings = self._settings
+        self._choice = choice = choose(self._state, settings.file, avoid=self._avoid)
+        if choice.source != DEPLOYED:
+            self._say(f"{choice.reason}; starting on the last verified configuration instead")
+        self._state.clear_dead_workers(failed_too=True)
+        command = [sys.executable, "-m", "pytest_aibackend.serving.master", "--config", str(choice.path)]
+        command += ["--host", settings.host, "--port", str(settings.port), "--run_gunicorn"]
+        command += ["--num_workers", str(settings.workers), "--telemetry", "False", *settings.arguments]
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, env=self._child_environment(), start_new_session=True
+        )
+        self._started = time.monotonic()
+        self._is_up = False
+        self._refused = 0
+        self._tell(master=self._child.pid, refused_sha256=choice.refused_sha256, refused_reason=choice.reason)
+        self._notify.status("LiteLLM is starting")
+
+    def _child_environment(self) -> dict[str, str]:
+        environment = {k: v for k, v in self._environment.items() if k not in NOT_PASSED_ON}
+        hooks = [HOOK, *filter(None, [environment.get(HOOKS_VARIABLE)])]
+        # Our package may be installed for another interpreter than LiteLLM: the path leads to it.
+        package = str(Path(__file__).resolve().parents[2])
+        paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+        if package not in paths:
+            paths.append(package)
+        # Without it the start waits for a download.
+        environment.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        return environment | {
+            HOOKS_VARIABLE: ",".join(hooks),
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONUNBUFFERED": "1",
+            FILE_VARIABLE: str(self._settings.file),
+            STATE_VARIABLE: str(self._settings.state),
+            GRACE_VARIABLE: str(self._settings.grace_s),
+            KEEP_ALIVE_VARIABLE: str(self._settings.keep_alive_s),
+        }
+
+    def _came_up(self, groups: int) -> None:
+        self._is_up = self._was_up = True
+        self._pause_s = 1.0
+        self._avoid.clear()
+        if self._settings.pidfile is not None:
+            self._write_pidfile()
+        self._adopt(groups)
+        seconds = time.monotonic() - self._started
+        self._say(f"LiteLLM is ready after {seconds:.1f} s")
+        self._notify.ready(f"serving {self._settings.host}:{self._settings.port}")
+
+    def _adopt(self, groups: int) -> None:
+        """Keep what the gateway started on as verified, if nothing is kept yet or it was approved."""
+        choice = self._choice
+        assert choice is not None
+        verified = self._state.verified()
+        is_new = verified is None or choice.sha256 == self._state.approved() != verified.sha256
+        if choice.source != DEPLOYED or not is_new or groups == 0:
+            return
+        raw = choice.path.read_bytes()
+        if sha256(raw) == choice.sha256:
+            self._state.keep_verified(raw, by="gateway")
+
+    def _died(self, status: int) -> bool:
+        how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
+        self._child = None
+        if self._is_up:
+            self._wait_and_start(f"LiteLLM {how}")
+            return True
+        return self._never_came_up(how)
+
+    def _never_came_up(self, why: str) -> bool:
+        """Try the verified bytes where the approved ones do not start; else give up, or try again later."""
+        choice = self._choice
+        assert choice is not None
+        self._end_child()
+        failed = self._state.failed_notes()
+        why = failed[-1].reason if failed else why
+        verified = self._state.verified()
+        if verified is not None and choice.sha256 != verified.sha256:
+            self._avoid.add(choice.sha256)
+            self._wait_and_start(f"LiteLLM does not start on {choice.path}: {why}")
+            return True
+        if not self._was_up:
+            self._say(f"error: LiteLLM does not start on {choice.path}: {why}")
+            return False
+        self._wait_and_start(f"LiteLLM does not start: {why}")
+        return True
+
+    def _wait_and_start(self, trouble: str) -> None:
+        self._say(f"{trouble}; starting it again in {self._pause_s:.0f} s")
+        self._tell(master=None, restarts=self._note.restarts + 1, last_trouble=trouble)
+        until = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        while time.monotonic() < until and not self._is_told_to_stop():
+            self._notify.alive()
+            time.sleep(TICK_S)
+        if not self._is_told_to_stop():
+            self._await_port()
+        self._start()
+
+    def _is_told_to_stop(self) -> bool:
+        return any(number not in (signal.SIGHUP, signal.SIGUSR1) for number in self._signals)
+
+    def _restart(self, why: str) -> None:
+        self._end_child()
+        self._wait_and_start(f"restarting LiteLLM: {why}")
+
+    def _reload(self) -> None:
+        assert self._child is not None
+        choice = self._safe_choice()
+        if choice is None or choice.source != DEPLOYED:
+            reason = choice.reason if choice else "there is nothing to serve"
+            self._say(f"reload REFUSED: {reason}; the gateway keeps serving the last verified configuration")
+            self._tell(refused_sha256=choice.refused_sha256 if choice else "", refused_reason=reason)
+            self._notify.reloading()
+            self._notify.ready(f"reload refused: {reason}")
+            return
+        self._say(f"reloading {choice.path} (SHA-256 {choice.sha256[:12]})")
+        self._choice = choice
+        self._tell(refused_sha256="", refused_reason="")
+        self._state.clear_dead_workers(failed_too=True)
+        self._notify.reloading()
+        with contextlib.suppress(ProcessLookupError):
+            self._child.send_signal(signal.SIGHUP)
+        self._notify.ready(f"serving {self._settings.host}:{self._settings.port}")
+
+    def _safe_choice(self) -> Choice | None:
+        try:
+            return choose(self._state, self._settings.file)
+        except NothingToServeError as error:
+            self._say(str(error))
+            return None
+
+    def _stop(self) -> None:
+        self._say("stopping")
+        self._tell(stopping=True)
+        self._notify.stopping()
+        self._end_child(self._settings.grace_s + 10)
+
+    def _end_child(self, within_s: float = 10.0) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        deadline = time.monotonic() + within_s
+        while child.poll() is None and time.monotonic() < deadline:
+            self._notify.alive()
+            time.sleep(0.05)
+        # Its workers are of its group; none of them may go on holding the port.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+    # -- around it
+
+    def _is_refused(self) -> bool:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
+        try:
+            socket.create_connection((host, self._settings.port), KNOCK_WITHIN_S).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False  # busy, not gone
+        return False
+
+    def _await_port(self) -> None:
+        """Wait until the port is free: LiteLLM would take another one (proxy_cli.py, port 4000) or fail."""
+        settings = self._settings
+        deadline = time.monotonic() + PORT_FREE_WITHIN_S
+        while True:
+            family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((settings.host, settings.port))
+                except OSError as error:
+                    if time.monotonic() > deadline or self._is_told_to_stop():
+                        raise _UsageError(
+                            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}\n"
+                            "  hint: see who has it with `aibackend ports`, or correct deploy.url"
+                        ) from error
+                else:
+                    return
+            self._notify.alive()
+            time.sleep(TICK_S)
+
+    def _refuse_second(self) -> None:
+        note = self._state.gateway_note()
+        if note is not None and note.pid != os.getpid() and is_alive(note.pid, note.start):
+            raise _UsageError(
+                f"this gateway runs already, as process {note.pid}\n"
+                f"  hint: kill -TERM {note.pid}, or give this one another deploy.state_dir"
+            )
+
+    def _write_pidfile(self) -> None:
+        if self._settings.pidfile is not None:
+            self._settings.pidfile.parent.mkdir(parents=True, exist_ok=True)
+            write_private(self._settings.pidfile, f"{os.getpid()}\n".encode())
+
+    def _tell(self, **changes: object) -> None:
+        self._note = replace(self._note, **changes)  # type: ignore[arg-type]  # names are ours
+        try:
+            self._state.note_gateway(self._note)
+        except OSError as error:
+            self._say(f"the note of this gateway cannot be written: {error.strerror}")
+
+    def _leave(self) -> None:
+        self._end_child()
+        note = self._state.gateway_note()
+        if note is None or note.pid == os.getpid():
+            self._state.forget_gateway()
+            with contextlib.suppress(OSError):
+                self._state.clear_dead_workers(failed_too=False)
+            if self._settings.pidfile is not None:
+                with contextlib.suppress(OSError):
+                    if self._settings.pidfile.read_text().strip() == str(os.getpid()):
+                        self._settings.pidfile.unlink()
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            print(f"aibackend serve: {text}", file=sys.stderr, flush=True)
+
+
+class _UsageError(Exception):
+    """The gateway cannot be run like this; the text says why and what to do."""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def parse(arguments: Sequence[str]) -> Settings:
+    """Read the command line of `python -m pytest_aibackend.serving`; exits with 2 when it is wrong."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="python -m pytest_aibackend.serving")
+    parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--pidfile", type=Path)
+    parser.add_argument("--grace", type=int, default=30, dest="grace_s")
+    parser.add_argument("--keep-alive", type=int, default=75, dest="keep_alive_s")
+    parser.add_argument("arguments", nargs="*")
+    given = vars(parser.parse_args(arguments))
+    return Settings(**{**given, "arguments": tuple(given["arguments"])})
