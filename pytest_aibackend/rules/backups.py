@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pytest_aibackend.findings import Finding, Location, Problem, Severity
 from pytest_aibackend.rules.registry import Group, declare_group, declare_rule, rule
 from pytest_aibackend.sources.backend import Backend
-from pytest_aibackend.sources.backups import BackupTrouble, plan_retention
+from pytest_aibackend.sources.backups import Backup, BackupTrouble, keep_newest_good, plan_retention
 
-__all__ = ["BACKUPS", "RETENTION"]
+__all__ = ["BACKUPS", "RETENTION", "backup_findings"]
 
 _WARNINGS: Final = ("backup-name", "backup-checksum-missing", "backup-exposed")
 
@@ -21,8 +21,11 @@ def _names(backend: Backend) -> list[str]:
 
 
 def _findings(backend: Backend) -> list[Finding]:
-    if isinstance(backend.backups, BackupTrouble):
-        return []
+    return [] if isinstance(backend.backups, BackupTrouble) else backup_findings(backend.backups)
+
+
+def backup_findings(backups: Iterable[Backup]) -> list[Finding]:
+    """Return what is wrong with some backups."""
     return [
         Finding(
             rule=trouble.rule,
@@ -32,7 +35,7 @@ def _findings(backend: Backend) -> list[Finding]:
             location=Location(file=str(backup.path), line=trouble.line),
             subject=backup.name,
         )
-        for backup in backend.backups
+        for backup in backups
         for trouble in backup.troubles
     ]
 
@@ -140,6 +143,8 @@ def retention_not_kept(backend: Backend) -> Iterator[Problem]:
     if isinstance(backend.backups, BackupTrouble):
         return
     plan = plan_retention(_names(backend), dt.datetime.now(dt.UTC), backend.gateway.deploy.retention)
+    good = {backup.name for backup in backend.backups if backup.is_good}
+    plan = keep_newest_good(plan, good.__contains__)
     surplus = sorted(kept.name for kept in plan if not kept.reasons)
     if surplus:
         keep = backend.gateway.deploy.retention

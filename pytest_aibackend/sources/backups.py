@@ -1,7 +1,7 @@
 """The backups of the deployed file: how they are named, what is wrong with one, and which are kept.
 
 Names carry UTC, so the plan does not care for time zones or daylight saving. The plan is a pure function
-of names and now; a clock that jumped back cannot make it delete the newest.
+of names and now. A clock that jumped, forwards or back, makes it keep more, never less.
 """
 
 from __future__ import annotations
@@ -10,20 +10,32 @@ import datetime as dt
 import hashlib
 import re
 import stat
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pytest_aibackend.sources import yaml_text
 from pytest_aibackend.sources.models import Retention
 
-__all__ = ["Backup", "BackupTrouble", "Kept", "backup_time", "plan_retention", "read_backups"]
+__all__ = [
+    "CHECKSUM",
+    "PREFIX",
+    "Backup",
+    "BackupTrouble",
+    "Kept",
+    "backup_time",
+    "keep_newest_good",
+    "plan_retention",
+    "read_backups",
+    "read_one",
+    "troubles_of",
+]
 
 PREFIX: Final = "litellm.yaml.backup-"
 CHECKSUM: Final = ".sha256"
 REQUIRED_SECTIONS: Final = ("model_list",)
-_NAME: Final = re.compile(r"litellm\.yaml\.backup-(\d{8})_(\d{6})(?:-(\d{1,4}))?")
+_NAME: Final = re.compile(r"litellm\.yaml\.backup-([0-9]{8})_([0-9]{6})(?:-([0-9]{1,4}))?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +60,11 @@ class Backup:
         """Return the file's name."""
         return self.path.name
 
+    @property
+    def is_good(self) -> bool:
+        """Say whether it can be restored; one that others can read can."""
+        return all(trouble.rule == "backup-exposed" for trouble in self.troubles)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
@@ -55,6 +72,7 @@ class Kept:
 
     name: str
     reasons: tuple[str, ...]
+    trouble: str = ""  # why it could not be deleted
 
 
 def backup_time(name: str) -> tuple[dt.datetime, int] | None:
@@ -73,22 +91,33 @@ def plan_retention(names: Iterable[str], now: dt.datetime, retention: Retention)
     """Say for each backup, the newest first, why it is kept; files that are no backups are left out.
 
     Kept are the `recent` newest whatever their age, the newest of each of the last `daily` days, and the
-    newest of each of the last `weekly` ISO weeks. `now` must know its time zone; where the newest backup
-    is younger than that, its own time counts, for the clock has jumped.
+    newest of each of the last `weekly` ISO weeks. `now` must know its time zone. Backups of the future say
+    that the clock is wrong now, or was when they were made. So the rule is applied twice, as of the newest
+    backup and as of now without them, and what either keeps is kept.
     """
     dated = [(moment, name) for name in names if (moment := backup_time(name)) is not None]
     dated.sort(reverse=True)
-    if not dated:
-        return []
-    today = max(now.astimezone(dt.UTC), dated[0][0][0]).date()
+    past = [each for each in dated if each[0][0] <= now]
+    by_newest = _reasons(dated, max([now, *(made for (made, _), _name in dated[:1])]), retention)
+    by_clock = _reasons(past, now, retention)
+    return [
+        Kept(name=name, reasons=tuple(dict.fromkeys([*reasons, *by_clock.get(name, ())])))
+        for name, reasons in by_newest.items()
+    ]
+
+
+def _reasons(
+    dated: Sequence[tuple[tuple[dt.datetime, int], str]], now: dt.datetime, retention: Retention
+) -> dict[str, list[str]]:
+    today = now.astimezone(dt.UTC).date()
     this_week = today - dt.timedelta(days=today.weekday())
     days_seen: set[dt.date] = set()
     weeks_seen: set[dt.date] = set()
-    plan = []
+    found: dict[str, list[str]] = {}
     for position, ((made, _), name) in enumerate(dated):
         day = made.date()
         week = day - dt.timedelta(days=day.weekday())
-        reasons = []
+        reasons = found[name] = []
         if position < retention.recent:
             reasons.append(f"one of the {retention.recent} newest")
         if day not in days_seen and (today - day).days < retention.daily:
@@ -98,8 +127,23 @@ def plan_retention(names: Iterable[str], now: dt.datetime, retention: Retention)
             reasons.append(f"newest of week {year}-W{number:02d}")
         days_seen.add(day)
         weeks_seen.add(week)
-        plan.append(Kept(name=name, reasons=tuple(reasons)))
-    return plan
+    return found
+
+
+def keep_newest_good(plan: Sequence[Kept], is_good: Callable[[str], bool]) -> list[Kept]:
+    """Return the plan with one more kept where it would delete the newest backup that can be restored.
+
+    Only as many backups are asked after as it takes to know, and none where the plan deletes none.
+    """
+    if all(each.reasons for each in plan):
+        return list(plan)
+    good = next((each.name for each in plan if is_good(each.name)), None)
+    return [
+        replace(each, reasons=("newest that can be restored",))
+        if each.name == good and not each.reasons
+        else each
+        for each in plan
+    ]
 
 
 def read_backups(directory: Path) -> list[Backup] | BackupTrouble:
@@ -118,33 +162,34 @@ def read_backups(directory: Path) -> list[Backup] | BackupTrouble:
             hint="mend its rights, or correct deploy.backup_dir",
         )
     return [
-        Backup(path=path, troubles=tuple(_inspect(path)))
+        read_one(path)
         for path in entries
         if not path.name.endswith(CHECKSUM) or backup_time(path.name.removesuffix(CHECKSUM)) is None
     ]
 
 
-def _inspect(path: Path) -> Sequence[BackupTrouble]:
+def read_one(path: Path) -> Backup:
+    """Return one backup, checked."""
+    return Backup(path=path, troubles=_inspect(path))
+
+
+def _inspect(path: Path) -> tuple[BackupTrouble, ...]:
     if backup_time(path.name) is None:
-        return [
+        return (
             BackupTrouble(
                 rule="backup-name",
                 message=f"{path.name} is not named {PREFIX}YYYYMMDD_HHMMSS",
                 hint="rename it to the time it was made (UTC), or move it away: retention does not see it",
-            )
-        ]
+            ),
+        )
     try:
         mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return (_unreadable(path, "Not a file"),)  # a pipe would keep us waiting
         raw = path.read_bytes()
     except OSError as error:
-        return [
-            BackupTrouble(
-                rule="backup-unreadable",
-                message=f"{path.name} cannot be read: {error.strerror}",
-                hint="mend its rights, or delete it; it cannot be restored",
-            )
-        ]
-    troubles = [*_checksum(path, raw), *_content(path, raw)]
+        return (_unreadable(path, error.strerror),)
+    troubles = troubles_of(path, raw)
     if stat.S_IMODE(mode) & 0o077:
         troubles.append(
             BackupTrouble(
@@ -153,7 +198,20 @@ def _inspect(path: Path) -> Sequence[BackupTrouble]:
                 hint=f"chmod 600 {path}",
             )
         )
-    return troubles
+    return tuple(troubles)
+
+
+def _unreadable(path: Path, why: str | None) -> BackupTrouble:
+    return BackupTrouble(
+        rule="backup-unreadable",
+        message=f"{path.name} cannot be read: {why}",
+        hint="mend its rights, or delete it; it cannot be restored",
+    )
+
+
+def troubles_of(path: Path, raw: bytes) -> list[BackupTrouble]:
+    """Return why a backup with these bytes should not be restored."""
+    return [*_checksum(path, raw), *_content(path, raw)]
 
 
 def _checksum(path: Path, raw: bytes) -> list[BackupTrouble]:
