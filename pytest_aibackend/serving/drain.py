@@ -27,6 +27,8 @@ __all__ = ["Drain"]
 
 POLL_S: Final = 0.05
 SUCCESSORS_APPEAR_WITHIN_S: Final = 20.0  # a new worker notes itself before it loads anything
+HAND_ON_WITHIN_S: Final = 5.0  # with nobody to take a connection, its client is answered here after all
+RETRY_S: Final = 0.002
 DRAIN_WITHIN_S: Final = 3600.0  # what is not over by then is cut
 HEARTBEAT_S: Final = 5.0  # gunicorn ends workers that do not show life
 _MESSAGE: Final = b"connection"
@@ -44,7 +46,7 @@ class Drain:
         self._inbox: socket.socket | None = None
         self._arriving: set[asyncio.Task[Any]] = set()
         self._turn = 0
-        self._is_handing_on = False
+        self._handing_on: dict[Any, float] = {}  # and until when it is tried
 
     # -- taking connections from others
 
@@ -87,13 +89,11 @@ class Drain:
         if not has_successors:
             self._tell(WorkerState.DRAINING, connections=len(server.server_state.connections))
             return
-        # Whatever is answered here from now on is the last answer on its connection.
         state = server.server_state
+        # Whatever is answered here from now on is the last answer on its connection.
         state.default_headers = [*state.default_headers, (b"connection", b"close")]
-        self._is_handing_on = True
-        _after_each_response(state.connections, self._hand_on_soon)
-        for connection in list(state.connections):
-            self._hand_on(connection)
+        _after_each_response(server.config.http_protocol_class, state.connections, self._hand_on)
+        await self._hand_on_idle(state.connections)
         self._tell(WorkerState.DRAINING, connections=len(state.connections))
         deadline = time.monotonic() + DRAIN_WITHIN_S
         told = len(state.connections)
@@ -105,6 +105,17 @@ class Drain:
             if len(state.connections) != told:
                 told = len(state.connections)
                 self._tell(WorkerState.DRAINING, connections=told)
+
+    async def _hand_on_idle(self, connections: set[Any]) -> None:
+        """Hand on what waits for a request, until nothing does: a request that comes then is not for us."""
+        deadline = time.monotonic() + HAND_ON_WITHIN_S
+        while time.monotonic() < deadline:
+            for connection in list(connections):
+                self._hand_on(connection)
+            # Also for connections that were accepted a moment ago, and are only being set up.
+            await asyncio.sleep(POLL_S)
+            if not any(_is_idle(connection) and _is_plain(connection) for connection in connections):
+                return
 
     async def _wait_for_successors(self, server: Any, listener: int | None, beat: _Heartbeat) -> bool:
         """Return True when a successor is ready and none is about to be, False when there will be none."""
@@ -141,29 +152,28 @@ class Drain:
 
     # -- handing on
 
-    def _hand_on_soon(self, connection: Any) -> None:
-        """Hand a connection on whose response is complete; nothing is read from it before that."""
-        if _is_idle(connection) and _is_plain(connection):
+    def _hand_on(self, connection: Any) -> None:
+        """Begin to hand a connection on, if no request is under way on it: nothing more is read here."""
+        if connection not in self._handing_on and _is_idle(connection) and _is_plain(connection):
+            self._handing_on[connection] = time.monotonic() + HAND_ON_WITHIN_S
             connection.transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._hand_on, connection, True)
+            self._try_to_hand_on(connection)
 
-    def _hand_on(self, connection: Any, is_paused: bool = False) -> None:
-        """Hand a connection on if no request is under way and everything written has left."""
-        if connection not in connection.server_state.connections or not _is_plain(connection):
-            return
-        if not _is_idle(connection):
-            return
+    def _try_to_hand_on(self, connection: Any) -> None:
+        """Hand a connection on as soon as everything written has left and a successor takes it."""
         transport = connection.transport
-        if not is_paused:
-            transport.pause_reading()
-        if transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(0.002, self._hand_on, connection, True)
+        if not _is_plain(connection):
+            del self._handing_on[connection]
             return
-        if self._send(transport.get_extra_info("socket").fileno()):
-            # Ours is closed; the copy that was sent keeps the connection open.
-            transport.abort()
+        # Lazily: uvloop writes at the end of its round, and a client may read slowly.
+        if not transport.get_write_buffer_size() and self._send(transport.get_extra_info("socket").fileno()):
+            del self._handing_on[connection]
+            transport.abort()  # ours is closed; the copy that was sent keeps the connection open
+        elif time.monotonic() < self._handing_on[connection]:
+            asyncio.get_running_loop().call_later(RETRY_S, self._try_to_hand_on, connection)
         else:
-            transport.resume_reading()
+            del self._handing_on[connection]
+            transport.resume_reading()  # better answered by the old configuration than not at all
 
     def _send(self, descriptor: int) -> bool:
         """Send a copy of a socket to a successor, each in its turn."""
@@ -239,23 +249,20 @@ def _is_plain(connection: Any) -> bool:
     )
 
 
-def _after_each_response(connections: set[Any], then: Callable[[Any], None]) -> None:
-    """Call `then` with each connection when its response is complete, for those that are and will be."""
-    for kind in {
-        type(connection) for connection in connections if hasattr(connection, "on_response_complete")
-    }:
-        original = kind.on_response_complete
+def _after_each_response(kind: Any, connections: set[Any], then: Callable[[Any], None]) -> None:
+    """Call `then` with each connection of this protocol when a response on it is complete."""
+    original = kind.on_response_complete
 
-        def on_response_complete(connection: Any, original: Callable[[Any], None] = original) -> None:
-            original(connection)
-            then(connection)
+    def on_response_complete(connection: Any) -> None:
+        original(connection)
+        then(connection)
 
-        kind.on_response_complete = on_response_complete
-        # A response under way holds on to the method that it was given when it began.
-        for connection in connections:
-            cycle = getattr(connection, "cycle", None)
-            if type(connection) is kind and cycle is not None and not cycle.response_complete:
-                cycle.on_response = connection.on_response_complete
+    kind.on_response_complete = on_response_complete
+    # A response under way holds on to the method that it was given when it began.
+    for connection in connections:
+        cycle = getattr(connection, "cycle", None)
+        if cycle is not None and not cycle.response_complete and isinstance(connection, kind):
+            cycle.on_response = connection.on_response_complete
 
 
 def _has_closed(pid: int, descriptor: int) -> bool:

@@ -19,7 +19,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pytest_aibackend.serving.choice import VERIFIED, Choice, choose
 from pytest_aibackend.serving.drain import Drain
@@ -94,6 +94,14 @@ class Worker:
         self.state.clear_dead_workers(failed_too=False)
         self.tell(WorkerState.READY, groups=_count_groups())
 
+    def end(self) -> None:
+        """End this process, which has nothing left to do.
+
+        uvicorn would end it with the signal that it was told to go with, for gunicorn an error to log.
+        """
+        self.state.forget_worker(os.getpid())
+        _exit(0)
+
     def _leave_unless_up(self) -> None:
         if not self._is_up.is_set():
             self._fail(self._last_error.text or "it ended during its start")
@@ -105,10 +113,7 @@ class Worker:
     def _fail(self, reason: str) -> None:
         self.tell(WorkerState.FAILED, reason=reason)
         log.error("aibackend: this worker cannot start: %s", reason)
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(1)
+        _exit(1)
 
 
 class _LastError(logging.Handler):
@@ -122,6 +127,13 @@ class _LastError(logging.Handler):
         lines = [line for line in self.format(record).splitlines() if line.strip()]
         if lines and not lines[-1].startswith("Application startup failed"):
             self.text = lines[-1].strip()[:500]
+
+
+def _exit(status: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _install(worker: Worker) -> None:
@@ -145,8 +157,8 @@ def _install(worker: Worker) -> None:
             await drain.run(server, sockets or [])
         except (OSError, AttributeError) as error:
             log.warning("aibackend: draining went wrong, falling back to a plain stop: %r", error)
-        await original_shutdown(server, sockets)
-        worker.state.forget_worker(os.getpid())
+        await original_shutdown(server, [])
+        worker.end()
 
     Server.main_loop = main_loop  # type: ignore[method-assign,assignment]
     Server.shutdown = shutdown  # type: ignore[method-assign,assignment]
