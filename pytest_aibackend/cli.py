@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     cache.add_argument("--json", action="store_true", help="print JSON and nothing else")
     cache.set_defaults(run=_cache)
 
+    backups = commands.add_parser("backups", help="look after the backups that reloads make, restore one")
+    _add_backups(backups.add_subparsers(dest="action", metavar="ACTION", required=True))
+    backups.set_defaults(run=_backups)
+
     schema = commands.add_parser("schema", help="write the JSON Schemas of the source files")
     schema.add_argument("action", choices=("export",))
     schema.add_argument(
@@ -105,6 +109,35 @@ def _parser() -> argparse.ArgumentParser:
     docs.add_argument("what", choices=("checks",))
     docs.set_defaults(run=_docs)
     return parser
+
+
+def _add_backups(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    listing = actions.add_parser("list", help="show them: state, and what keeps each")
+    verify = actions.add_parser("verify", help="check that the newest, NAME or all can be restored")
+    verify.add_argument("name", nargs="?", metavar="NAME")
+    verify.add_argument("--all", action="store_true", help="every one")
+    rotate = actions.add_parser("rotate", help="delete those that the retention does not keep")
+    rotate.add_argument("--dry-run", action="store_true", help="show what would be deleted, and keep it")
+    rehearse = actions.add_parser("rehearse", help="show the retention at work on scratch backups")
+    restore = actions.add_parser("restore", help="deploy a backup, through the same gate as a reload")
+    restore.add_argument("name", metavar="NAME")
+    restore.add_argument("--yes", "--force", action="store_true", help="do not ask")
+    restore.add_argument(
+        "--canary",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="let the real LiteLLM boot it first; default: where LiteLLM is installed",
+    )
+    restore.add_argument("--live", action="store_true", help="the gate asks the running services, too")
+    restore.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for another run to end"
+    )
+    for action in (listing, verify, rotate, rehearse, restore):
+        action.add_argument(
+            "--config", type=Path, default=Path("config"), metavar="DIR", help="default: config"
+        )
+    for action in (listing, verify, rotate, restore):
+        action.add_argument("--json", action="store_true", help="print JSON and nothing else")
 
 
 def _check(arguments: argparse.Namespace, rest: list[str]) -> int:
@@ -146,6 +179,12 @@ def _cache(arguments: argparse.Namespace, _rest: list[str]) -> int:
     from pytest_aibackend.cache_command import run
 
     return run(arguments.action, arguments.config, dry_run=arguments.dry_run, as_json=arguments.json)
+
+
+def _backups(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.deploy.backups_command import run
+
+    return run(arguments)
 
 
 def _schema(arguments: argparse.Namespace, _rest: list[str]) -> int:

@@ -1,0 +1,353 @@
+"""`aibackend backups`: list, verify, rotate and restore what the reloads have kept."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_aibackend.deploy.backups import BackupError, rotate
+from pytest_aibackend.findings import Finding, suggest
+from pytest_aibackend.rules.backups import backup_findings
+from pytest_aibackend.sources.backend import Backend, load_backend
+from pytest_aibackend.sources.backups import (
+    Backup,
+    BackupTrouble,
+    Kept,
+    backup_time,
+    keep_newest_good,
+    plan_retention,
+    read_backups,
+)
+from pytest_aibackend.sources.models import Retention
+
+__all__ = ["run", "show_plan"]
+
+SCHEMA_VERSION: Final = 1
+_STATES: Final = {  # a backup is in the state of its first trouble
+    "backup-name": "misnamed",
+    "backup-unreadable": "unreadable",
+    "backup-checksum": "damaged",
+    "backup-checksum-missing": "no checksum",
+    "backup-not-yaml": "not YAML",
+    "backup-incomplete": "incomplete",
+    "backup-exposed": "exposed",
+}
+_STYLES: Final = {"good": "green", "kept": "green", "exposed": "yellow", "deleted": "dim", "would go": "dim"}
+
+
+class _Refused(Exception):  # noqa: N818 # it ends in a sentence, not in a traceback
+    """Nothing can be done as asked; says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    config_dir: Path
+    directory: Path
+    deployed: Path
+    retention: Retention
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked; return 0 done, 1 a trouble, 2 wrong usage or nothing to do it on.
+
+    `restore` is a reload and returns what that returns.
+    """
+    actions = {
+        "list": _list,
+        "verify": _verify,
+        "rotate": _rotate,
+        "restore": _restore,
+        "rehearse": _rehearse,
+    }
+    try:
+        return actions[arguments.action](_open(arguments.config), arguments)
+    except (_Refused, BackupError) as error:
+        print(f"aibackend backups: {error}", file=sys.stderr)
+        return 2
+
+
+def _open(config_dir: Path) -> _Place:
+    if not config_dir.is_dir():
+        raise _Refused(f"there is no configuration directory {config_dir}; name it with --config DIR")
+    backend = load_backend(config_dir)
+    unsound = _unsound(backend)
+    if unsound:
+        raise _Refused("\n".join(f"{each}\n  hint: {each.hint}" for each in unsound))
+    deploy = backend.gateway.deploy
+    return _Place(
+        config_dir=config_dir,
+        directory=backend.resolve(deploy.backup_dir),
+        deployed=backend.resolve(deploy.path),
+        retention=deploy.retention,
+    )
+
+
+def _unsound(backend: Backend) -> list[Finding]:
+    """Return what is wrong with the deploy section: its defaults would name other backups than the user's."""
+    source = backend.sources["gateway"]
+    if not source.is_loaded:
+        return backend.load_findings("gateway")
+    problems = source.checked.problems if source.checked else ()
+    found = zip(problems, backend.schema_findings("gateway"), strict=True)
+    return [each for (_rule, problem), each in found if problem.path[:1] in {(), ("deploy",)}]
+
+
+def _read(place: _Place) -> list[Backup]:
+    """Return the backups, the newest first, those that are misnamed last."""
+    backups = read_backups(place.directory)
+    if isinstance(backups, BackupTrouble):
+        raise _Refused(f"{backups.message}; {backups.hint}")
+    old = dt.datetime.min.replace(tzinfo=dt.UTC), 0
+    return sorted(backups, key=lambda each: (backup_time(each.name) or old, each.name), reverse=True)
+
+
+def _pick(place: _Place, backups: Sequence[Backup], name: str) -> Backup:
+    if Path(name).name != name:
+        raise _Refused(f"{name!r} is no file name; name a backup of {place.directory} without its directory")
+    for each in backups:
+        if each.name == name:
+            return each
+    if not backups:
+        raise _Refused(_none_in(place))
+    meant = suggest(name, [each.name for each in backups])
+    ask = f"did you mean {meant}?" if meant else "`aibackend backups list` shows those there are"
+    raise _Refused(f"there is no backup {name} in {place.directory}; {ask}")
+
+
+def _none_in(place: _Place) -> str:
+    return f"there is no backup in {place.directory} yet; the first reload makes one"
+
+
+# -- list
+
+
+def _list(place: _Place, arguments: argparse.Namespace) -> int:
+    backups = _read(place)
+    now = dt.datetime.now(dt.UTC)
+    good = {each.name for each in backups if each.is_good}
+    plan = plan_retention([each.name for each in backups], now, place.retention)
+    reasons = {each.name: each.reasons for each in keep_newest_good(plan, good.__contains__)}
+    deployed = place.deployed.read_bytes() if place.deployed.is_file() else None
+    rows = [_row(each, now, reasons.get(each.name), deployed) for each in backups]
+    if arguments.json:
+        _print_json(place, backups=rows)
+    elif not rows:
+        print(_none_in(place))
+    else:
+        _print_list(place, rows)
+        _print_findings(backup_findings(backups))
+    return 0
+
+
+def _row(
+    backup: Backup, now: dt.datetime, reasons: tuple[str, ...] | None, deployed: bytes | None
+) -> dict[str, Any]:
+    made = backup_time(backup.name)
+    size = backup.path.stat().st_size if backup.path.is_file() else None
+    is_deployed = deployed is not None and size == len(deployed) and backup.path.read_bytes() == deployed
+    return {
+        "name": backup.name,
+        "made": made[0].isoformat() if made else None,
+        "age_s": round((now - made[0]).total_seconds()) if made else None,
+        "size": size,
+        "state": _state(backup),
+        "kept_because": list(reasons or ()),
+        "surplus": reasons == (),  # the next rotation deletes it
+        "deployed": is_deployed,
+        "findings": [each.as_dict() for each in backup_findings([backup])],
+    }
+
+
+def _print_list(place: _Place, rows: Sequence[Mapping[str, Any]]) -> None:
+    _print_table(
+        ("backup (UTC)", "age", "size", "state", "deployed", "kept because it is"),
+        [
+            (
+                row["name"],
+                _age(row["age_s"]),
+                "-" if row["size"] is None else f"{row['size']:,} B",
+                row["state"],
+                "yes" if row["deployed"] else "",
+                "; ".join(row["kept_because"]) or ("(surplus)" if row["surplus"] else "(no backup)"),
+            )
+            for row in rows
+        ],
+    )
+    surplus = sum(row["surplus"] for row in rows)
+    print(f"{_count(len(rows))} in {place.directory}; retention: {_words(place.retention)}")
+    if surplus:
+        print(f"{surplus} beyond the retention; `aibackend backups rotate` deletes what is surplus")
+
+
+def _age(seconds: int | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 0:
+        return "future"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+# -- verify
+
+
+def _verify(place: _Place, arguments: argparse.Namespace) -> int:
+    if arguments.all and arguments.name:
+        raise _Refused("verify takes a NAME or --all, not both")
+    backups = _read(place)
+    chosen = [_pick(place, backups, arguments.name)] if arguments.name else backups
+    if not chosen:
+        raise _Refused(_none_in(place))
+    if not arguments.all:
+        chosen = chosen[:1]
+    bad = [each for each in chosen if not each.is_good]
+    if arguments.json:
+        rows = [
+            {
+                "name": each.name,
+                "state": _state(each),
+                "findings": [finding.as_dict() for finding in backup_findings([each])],
+            }
+            for each in chosen
+        ]
+        summary = {"verified": len(chosen), "good": len(chosen) - len(bad), "bad": len(bad)}
+        _print_json(place, summary=summary, backups=rows)
+    else:
+        _print_table(("backup (UTC)", "state"), [(each.name, _state(each)) for each in chosen])
+        _print_findings(backup_findings(chosen))
+        print(f"{len(chosen) - len(bad)} of {_count(len(chosen))} can be restored")
+    return 1 if bad else 0
+
+
+def _state(backup: Backup) -> str:
+    return _STATES[backup.troubles[0].rule] if backup.troubles else "good"
+
+
+# -- rotate
+
+
+def _rotate(place: _Place, arguments: argparse.Namespace) -> int:
+    dry_run: bool = arguments.dry_run
+    plan = rotate(place.directory, place.retention, dt.datetime.now(dt.UTC), dry_run=dry_run)
+    if arguments.json:
+        _print_json(
+            place,
+            dry_run=dry_run,
+            kept=[{"name": each.name, "reasons": list(each.reasons)} for each in plan if each.reasons],
+            deleted=[each.name for each in plan if not each.reasons and not each.trouble],
+            not_deleted=[{"name": each.name, "reason": each.trouble} for each in plan if each.trouble],
+        )
+    elif not plan:
+        print(_none_in(place))
+    else:
+        show_plan(plan, place.directory, place.retention, dry_run=dry_run)
+    stuck = [each for each in plan if each.trouble]
+    for each in stuck:
+        print(f"aibackend backups: {each.name} could not be deleted: {each.trouble}", file=sys.stderr)
+    return 1 if stuck else 0
+
+
+def show_plan(plan: Sequence[Kept], directory: Path, retention: Retention, *, dry_run: bool = False) -> None:
+    """Print what rotation did, or would do, to each backup and why."""
+    gone = "would go" if dry_run else "deleted"
+    _print_table(
+        ("backup (UTC)", "", "because it is"),
+        [
+            (
+                each.name,
+                "kept" if each.reasons else "not deleted" if each.trouble else gone,
+                "; ".join(each.reasons) or "beyond the retention",
+            )
+            for each in plan
+        ],
+    )
+    kept = sum(bool(each.reasons) for each in plan)
+    stuck = sum(bool(each.trouble) for each in plan)
+    print(
+        f"{_count(len(plan))} in {directory}: {kept} kept, {len(plan) - kept - stuck} {gone}"
+        + (f", {stuck} not deleted" if stuck else "")
+        + f"; retention: {_words(retention)}"
+    )
+
+
+def _rehearse(place: _Place, _arguments: argparse.Namespace) -> int:
+    from pytest_aibackend.deploy.backups_rehearsal import rehearse
+
+    return rehearse(place.retention, show_plan)
+
+
+# -- restore
+
+
+def _restore(place: _Place, arguments: argparse.Namespace) -> int:
+    backup = _pick(place, _read(place), arguments.name)
+    from pytest_aibackend.deploy import pipeline
+
+    return pipeline.run(
+        pipeline.Request(
+            config_dir=place.config_dir,
+            restore=backup.name,
+            assume_yes=arguments.yes,
+            canary=arguments.canary,
+            live=arguments.live,
+            as_json=arguments.json,
+            wait_s=arguments.wait,
+        )
+    )
+
+
+# -- how it is shown
+
+
+def _print_json(place: _Place, **parts: Any) -> None:
+    keep = place.retention
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "directory": str(place.directory),
+        "retention": {"recent": keep.recent, "daily": keep.daily, "weekly": keep.weekly},
+        **parts,
+    }
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # Into a pipe, nothing is folded or cut: other programs read it.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(headings, start=1):
+        is_last = number == len(headings)
+        table.add_column(
+            heading, no_wrap=not is_last, overflow="fold", justify="right" if heading == "size" else "left"
+        )
+    for row in rows:
+        table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    console.print(table)
+
+
+def _style(cell: str) -> str:
+    return _STYLES.get(cell) or ("bold red" if cell in _STATES.values() or cell == "not deleted" else "")
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    for each in findings:
+        print(f"{each}\n  hint: {each.hint}")
+
+
+def _count(number: int) -> str:
+    return f"{number} backup{'' if number == 1 else 's'}"
+
+
+def _words(keep: Retention) -> str:
+    return f"{keep.recent} newest, {keep.daily} daily, {keep.weekly} weekly"
