@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pytest_aibackend.deploy.backups import BackupError, rotate
+from pytest_aibackend.deploy.backups_view import (
+    count,
+    print_findings,
+    print_json,
+    print_list,
+    print_plan,
+    print_table,
+    state_of,
+)
 from pytest_aibackend.findings import Finding, suggest
 from pytest_aibackend.rules.backups import backup_findings
 from pytest_aibackend.sources.backend import Backend, load_backend
 from pytest_aibackend.sources.backups import (
     Backup,
     BackupTrouble,
-    Kept,
     backup_time,
     keep_newest_good,
     plan_retention,
@@ -26,19 +33,7 @@ from pytest_aibackend.sources.backups import (
 )
 from pytest_aibackend.sources.models import Retention
 
-__all__ = ["run", "show_plan"]
-
-SCHEMA_VERSION: Final = 1
-_STATES: Final = {  # a backup is in the state of its first trouble
-    "backup-name": "misnamed",
-    "backup-unreadable": "unreadable",
-    "backup-checksum": "damaged",
-    "backup-checksum-missing": "no checksum",
-    "backup-not-yaml": "not YAML",
-    "backup-incomplete": "incomplete",
-    "backup-exposed": "exposed",
-}
-_STYLES: Final = {"good": "green", "kept": "green", "exposed": "yellow", "deleted": "dim", "would go": "dim"}
+__all__ = ["run"]
 
 
 class _Refused(Exception):  # noqa: N818 # it ends in a sentence, not in a traceback
@@ -133,15 +128,15 @@ def _list(place: _Place, arguments: argparse.Namespace) -> int:
     good = {each.name for each in backups if each.is_good}
     plan = plan_retention([each.name for each in backups], now, place.retention)
     reasons = {each.name: each.reasons for each in keep_newest_good(plan, good.__contains__)}
-    deployed = place.deployed.read_bytes() if place.deployed.is_file() else None
+    deployed = _bytes_of(place.deployed)
     rows = [_row(each, now, reasons.get(each.name), deployed) for each in backups]
     if arguments.json:
-        _print_json(place, backups=rows)
+        print_json(place.directory, place.retention, backups=rows)
     elif not rows:
         print(_none_in(place))
     else:
-        _print_list(place, rows)
-        _print_findings(backup_findings(backups))
+        print_list(rows, place.directory, place.retention)
+        print_findings(backup_findings(backups))
     return 0
 
 
@@ -149,51 +144,25 @@ def _row(
     backup: Backup, now: dt.datetime, reasons: tuple[str, ...] | None, deployed: bytes | None
 ) -> dict[str, Any]:
     made = backup_time(backup.name)
-    size = backup.path.stat().st_size if backup.path.is_file() else None
-    is_deployed = deployed is not None and size == len(deployed) and backup.path.read_bytes() == deployed
+    raw = _bytes_of(backup.path)
     return {
         "name": backup.name,
         "made": made[0].isoformat() if made else None,
         "age_s": round((now - made[0]).total_seconds()) if made else None,
-        "size": size,
-        "state": _state(backup),
+        "size": None if raw is None else len(raw),
+        "state": state_of(backup),
         "kept_because": list(reasons or ()),
         "surplus": reasons == (),  # the next rotation deletes it
-        "deployed": is_deployed,
+        "deployed": raw is not None and raw == deployed,
         "findings": [each.as_dict() for each in backup_findings([backup])],
     }
 
 
-def _print_list(place: _Place, rows: Sequence[Mapping[str, Any]]) -> None:
-    _print_table(
-        ("backup (UTC)", "age", "size", "state", "deployed", "kept because it is"),
-        [
-            (
-                row["name"],
-                _age(row["age_s"]),
-                "-" if row["size"] is None else f"{row['size']:,} B",
-                row["state"],
-                "yes" if row["deployed"] else "",
-                "; ".join(row["kept_because"]) or ("(surplus)" if row["surplus"] else "(no backup)"),
-            )
-            for row in rows
-        ],
-    )
-    surplus = sum(row["surplus"] for row in rows)
-    print(f"{_count(len(rows))} in {place.directory}; retention: {_words(place.retention)}")
-    if surplus:
-        print(f"{surplus} beyond the retention; `aibackend backups rotate` deletes what is surplus")
-
-
-def _age(seconds: int | None) -> str:
-    if seconds is None:
-        return "-"
-    if seconds < 0:
-        return "future"
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
 
 
 # -- verify
@@ -213,22 +182,18 @@ def _verify(place: _Place, arguments: argparse.Namespace) -> int:
         rows = [
             {
                 "name": each.name,
-                "state": _state(each),
+                "state": state_of(each),
                 "findings": [finding.as_dict() for finding in backup_findings([each])],
             }
             for each in chosen
         ]
         summary = {"verified": len(chosen), "good": len(chosen) - len(bad), "bad": len(bad)}
-        _print_json(place, summary=summary, backups=rows)
+        print_json(place.directory, place.retention, summary=summary, backups=rows)
     else:
-        _print_table(("backup (UTC)", "state"), [(each.name, _state(each)) for each in chosen])
-        _print_findings(backup_findings(chosen))
-        print(f"{len(chosen) - len(bad)} of {_count(len(chosen))} can be restored")
+        print_table(("backup (UTC)", "state"), [(each.name, state_of(each)) for each in chosen])
+        print_findings(backup_findings(chosen))
+        print(f"{len(chosen) - len(bad)} of {count(len(chosen))} can be restored")
     return 1 if bad else 0
-
-
-def _state(backup: Backup) -> str:
-    return _STATES[backup.troubles[0].rule] if backup.troubles else "good"
 
 
 # -- rotate
@@ -238,8 +203,9 @@ def _rotate(place: _Place, arguments: argparse.Namespace) -> int:
     dry_run: bool = arguments.dry_run
     plan = rotate(place.directory, place.retention, dt.datetime.now(dt.UTC), dry_run=dry_run)
     if arguments.json:
-        _print_json(
-            place,
+        print_json(
+            place.directory,
+            place.retention,
             dry_run=dry_run,
             kept=[{"name": each.name, "reasons": list(each.reasons)} for each in plan if each.reasons],
             deleted=[each.name for each in plan if not each.reasons and not each.trouble],
@@ -248,40 +214,17 @@ def _rotate(place: _Place, arguments: argparse.Namespace) -> int:
     elif not plan:
         print(_none_in(place))
     else:
-        show_plan(plan, place.directory, place.retention, dry_run=dry_run)
+        print_plan(plan, place.directory, place.retention, dry_run=dry_run)
     stuck = [each for each in plan if each.trouble]
     for each in stuck:
         print(f"aibackend backups: {each.name} could not be deleted: {each.trouble}", file=sys.stderr)
     return 1 if stuck else 0
 
 
-def show_plan(plan: Sequence[Kept], directory: Path, retention: Retention, *, dry_run: bool = False) -> None:
-    """Print what rotation did, or would do, to each backup and why."""
-    gone = "would go" if dry_run else "deleted"
-    _print_table(
-        ("backup (UTC)", "", "because it is"),
-        [
-            (
-                each.name,
-                "kept" if each.reasons else "not deleted" if each.trouble else gone,
-                "; ".join(each.reasons) or "beyond the retention",
-            )
-            for each in plan
-        ],
-    )
-    kept = sum(bool(each.reasons) for each in plan)
-    stuck = sum(bool(each.trouble) for each in plan)
-    print(
-        f"{_count(len(plan))} in {directory}: {kept} kept, {len(plan) - kept - stuck} {gone}"
-        + (f", {stuck} not deleted" if stuck else "")
-        + f"; retention: {_words(retention)}"
-    )
-
-
 def _rehearse(place: _Place, _arguments: argparse.Namespace) -> int:
     from pytest_aibackend.deploy.backups_rehearsal import rehearse
 
-    return rehearse(place.retention, show_plan)
+    return rehearse(place.retention)
 
 
 # -- restore
@@ -289,10 +232,11 @@ def _rehearse(place: _Place, _arguments: argparse.Namespace) -> int:
 
 def _restore(place: _Place, arguments: argparse.Namespace) -> int:
     backup = _pick(place, _read(place), arguments.name)
-    from pytest_aibackend.deploy import pipeline
+    from pytest_aibackend.deploy.pipeline import Request
+    from pytest_aibackend.deploy.pipeline import run as reload
 
-    return pipeline.run(
-        pipeline.Request(
+    return reload(
+        Request(
             config_dir=place.config_dir,
             restore=backup.name,
             assume_yes=arguments.yes,
@@ -302,52 +246,3 @@ def _restore(place: _Place, arguments: argparse.Namespace) -> int:
             wait_s=arguments.wait,
         )
     )
-
-
-# -- how it is shown
-
-
-def _print_json(place: _Place, **parts: Any) -> None:
-    keep = place.retention
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "directory": str(place.directory),
-        "retention": {"recent": keep.recent, "daily": keep.daily, "weekly": keep.weekly},
-        **parts,
-    }
-    print(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    # Into a pipe, nothing is folded or cut: other programs read it.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings, start=1):
-        is_last = number == len(headings)
-        table.add_column(
-            heading, no_wrap=not is_last, overflow="fold", justify="right" if heading == "size" else "left"
-        )
-    for row in rows:
-        table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    console.print(table)
-
-
-def _style(cell: str) -> str:
-    return _STYLES.get(cell) or ("bold red" if cell in _STATES.values() or cell == "not deleted" else "")
-
-
-def _print_findings(findings: Sequence[Finding]) -> None:
-    for each in findings:
-        print(f"{each}\n  hint: {each.hint}")
-
-
-def _count(number: int) -> str:
-    return f"{number} backup{'' if number == 1 else 's'}"
-
-
-def _words(keep: Retention) -> str:
-    return f"{keep.recent} newest, {keep.daily} daily, {keep.weekly} weekly"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from pytest_aibackend.deploy.backups import BackupError, make_backup, read_backup, rotate
+from pytest_aibackend.deploy.backups_view import print_plan
 from pytest_aibackend.sources.backups import CHECKSUM, Kept
 from pytest_aibackend.sources.models import Retention
 
@@ -22,7 +23,7 @@ _CONTENT: Final = b"model_list:\n  - model_name: rehearsal\n    litellm_params: 
 _FOREIGN: Final = "notes.txt"
 
 
-def rehearse(retention: Retention, show: Callable[[Sequence[Kept], Path, Retention], None]) -> int:
+def rehearse(retention: Retention) -> int:
     """Make twenty backups, rotate them, show it and look at what is left; return 0 if that is right, or 1."""
     now = dt.datetime.now(dt.UTC)
     with tempfile.TemporaryDirectory(prefix="aibackend-rotation-") as scratch:
@@ -31,7 +32,7 @@ def rehearse(retention: Retention, show: Callable[[Sequence[Kept], Path, Retenti
         for age in AGES:
             make_backup(_CONTENT, directory, now - age)
         plan = rotate(directory, retention, now, dry_run=False)
-        show(plan, directory, retention)
+        print_plan(plan, directory, retention)
         wrong = list(_broken_promises(plan, directory, retention, now))
     for each in wrong:
         print(f"FAILED: {each}")
