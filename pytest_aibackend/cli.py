@@ -14,14 +14,18 @@ __all__ = ["main"]
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return its exit status: 0 good, 1 findings, 2 wrong usage, 3 a bug of ours."""
     parser = _parser()
-    arguments, rest = parser.parse_known_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    passed_on: list[str] = []
+    if given[:1] == ["serve"] and "--" in given:
+        given, passed_on = given[: given.index("--")], given[given.index("--") + 1 :]
+    arguments, rest = parser.parse_known_args(given)
     if rest and arguments.command != "check":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if arguments.command is None:
         parser.print_help()
         return 2
     try:
-        return int(arguments.run(arguments, rest))
+        return int(arguments.run(arguments, rest or passed_on))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -86,6 +90,24 @@ def _parser() -> argparse.ArgumentParser:
         if name == "status":
             command.add_argument("--json", action="store_true", help="print JSON and nothing else")
         command.set_defaults(run=_stack)
+
+    serve = commands.add_parser(
+        "serve",
+        help="run the gateway: LiteLLM, under a supervisor that reloads it without loss",
+        description="Run LiteLLM for a service manager. What stands after -- is passed on to LiteLLM.",
+    )
+    serve.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    serve.add_argument("--host", metavar="ADDRESS", help="listen here (default: the host of deploy.url)")
+    serve.add_argument("--port", type=int, metavar="N", help="default: the port of deploy.url")
+    serve.add_argument("--workers", type=int, metavar="N", help="default: deploy.workers")
+    serve.add_argument("--pidfile", type=Path, metavar="FILE", help="default: deploy.service.pidfile")
+    serve.add_argument(
+        "--grace", type=int, default=30, metavar="SECONDS", help="how long a stop waits for streams (30)"
+    )
+    serve.add_argument(
+        "--keep-alive", type=int, default=75, metavar="SECONDS", help="how long idle connections stay (75)"
+    )
+    serve.set_defaults(run=_serve)
 
     cache = commands.add_parser("cache", help="look at or clear the gateway's cache, within its namespace")
     cache.add_argument("action", choices=("stats", "clear"))
@@ -173,6 +195,21 @@ def _stack(arguments: argparse.Namespace, _rest: list[str]) -> int:
     if arguments.command == "down":
         return commands.down(arguments.config)
     return commands.status(arguments.config, as_json=arguments.json)
+
+
+def _serve(arguments: argparse.Namespace, passed_on: list[str]) -> int:
+    from pytest_aibackend.deploy.serve import ServeOptions, serve
+
+    options = ServeOptions(
+        host=arguments.host,
+        port=arguments.port,
+        workers=arguments.workers,
+        pidfile=arguments.pidfile,
+        grace_s=arguments.grace,
+        keep_alive_s=arguments.keep_alive,
+        arguments=tuple(passed_on),
+    )
+    return serve(arguments.config, options)
 
 
 def _cache(arguments: argparse.Namespace, _rest: list[str]) -> int:

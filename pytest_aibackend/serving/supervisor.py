@@ -91,6 +91,7 @@ class Supervisor:
         self._avoid: set[str] = set()
         self._was_up = False  # ever
         self._is_up = False  # since the last start
+        self._must_reload = False
         self._started = 0.0
         self._knocked = 0.0
         self._refused = 0
@@ -132,12 +133,16 @@ class Supervisor:
             while self._signals:
                 number = self._signals.popleft()
                 if number == signal.SIGHUP:
-                    self._reload()
+                    self._must_reload = True
                 elif number == signal.SIGUSR1:
                     self._restart("asked to by SIGUSR1")
                 else:
                     self._stop()
                     return 0
+            # gunicorn would die of a SIGHUP that reaches it before it is up.
+            if self._must_reload and self._is_up:
+                self._must_reload = False
+                self._reload()
             if not self._look_after():
                 return EXIT_FAILED
             self._notify.alive()
@@ -146,7 +151,8 @@ class Supervisor:
     def _look_after(self) -> bool:
         """See whether LiteLLM runs and serves, and mend it; False when there is no use in going on."""
         child = self._child
-        assert child is not None
+        if child is None:
+            return True  # told to stop while nothing ran
         status = child.poll()
         if status is not None:
             return self._died(status)
@@ -232,11 +238,11 @@ class Supervisor:
 
     def _died(self, status: int) -> bool:
         how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
-        self._child = None
+        self._end_child()  # its workers may have outlived it, and hold the port
         if self._is_up:
             self._wait_and_start(f"LiteLLM {how}")
             return True
-        return self._never_came_up(how)
+        return self._never_came_up(f"it {how}")
 
     def _never_came_up(self, why: str) -> bool:
         """Try the verified bytes where the approved ones do not start; else give up, or try again later."""
@@ -257,16 +263,25 @@ class Supervisor:
         return True
 
     def _wait_and_start(self, trouble: str) -> None:
-        self._say(f"{trouble}; starting it again in {self._pause_s:.0f} s")
-        self._tell(master=None, restarts=self._note.restarts + 1, last_trouble=trouble)
-        until = time.monotonic() + self._pause_s
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
-        while time.monotonic() < until and not self._is_told_to_stop():
-            self._notify.alive()
-            time.sleep(TICK_S)
-        if not self._is_told_to_stop():
-            self._await_port()
-        self._start()
+        """Start LiteLLM again after a pause, however often it takes, unless told to stop."""
+        while True:
+            self._is_up = False
+            self._say(f"{trouble}; starting it again in {self._pause_s:.0f} s")
+            self._tell(master=None, restarts=self._note.restarts + 1, last_trouble=trouble)
+            until = time.monotonic() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            while time.monotonic() < until:
+                if self._is_told_to_stop():
+                    return
+                self._notify.alive()
+                time.sleep(TICK_S)
+            try:
+                self._await_port()
+                self._start()
+            except (_UsageError, NothingToServeError, OSError) as error:
+                trouble = str(error)
+            else:
+                return
 
     def _is_told_to_stop(self) -> bool:
         return any(number not in (signal.SIGHUP, signal.SIGUSR1) for number in self._signals)
@@ -276,22 +291,21 @@ class Supervisor:
         self._wait_and_start(f"restarting LiteLLM: {why}")
 
     def _reload(self) -> None:
-        assert self._child is not None
         choice = self._safe_choice()
+        self._notify.reloading()
         if choice is None or choice.source != DEPLOYED:
             reason = choice.reason if choice else "there is nothing to serve"
             self._say(f"reload REFUSED: {reason}; the gateway keeps serving the last verified configuration")
             self._tell(refused_sha256=choice.refused_sha256 if choice else "", refused_reason=reason)
-            self._notify.reloading()
             self._notify.ready(f"reload refused: {reason}")
             return
         self._say(f"reloading {choice.path} (SHA-256 {choice.sha256[:12]})")
         self._choice = choice
         self._tell(refused_sha256="", refused_reason="")
         self._state.clear_dead_workers(failed_too=True)
-        self._notify.reloading()
-        with contextlib.suppress(ProcessLookupError):
-            self._child.send_signal(signal.SIGHUP)
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(signal.SIGHUP)
         self._notify.ready(f"serving {self._settings.host}:{self._settings.port}")
 
     def _safe_choice(self) -> Choice | None:
@@ -308,19 +322,23 @@ class Supervisor:
         self._end_child(self._settings.grace_s + 10)
 
     def _end_child(self, within_s: float = 10.0) -> None:
+        """End LiteLLM and all its workers: in good order within `within_s` seconds, then at once."""
         child, self._child = self._child, None
         if child is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            child.terminate()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # The master tells its workers itself; without one, they have to be told.
+            child.terminate() if child.poll() is None else os.killpg(child.pid, signal.SIGTERM)
         deadline = time.monotonic() + within_s
-        while child.poll() is None and time.monotonic() < deadline:
+        while self._runs_of(child) and time.monotonic() < deadline:
             self._notify.alive()
             time.sleep(0.05)
-        # Its workers are of its group; none of them may go on holding the port.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+
+    def _runs_of(self, child: subprocess.Popen[bytes]) -> bool:
+        return child.poll() is None or any(n.master == child.pid for n in self._state.worker_notes())
 
     # -- around it
 
