@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915 # a list of commands
     parser = argparse.ArgumentParser(
         prog="aibackend", description="Check, generate and run the configuration of an LLM gateway."
     )
@@ -120,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_backups(backups.add_subparsers(dest="action", metavar="ACTION", required=True))
     backups.set_defaults(run=_backups)
 
+    _add_reload(commands)
+
     schema = commands.add_parser("schema", help="write the JSON Schemas of the source files")
     schema.add_argument("action", choices=("export",))
     schema.add_argument(
@@ -160,6 +162,89 @@ def _add_backups(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
         )
     for action in (listing, verify, rotate, restore):
         action.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _add_reload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    reload = commands.add_parser(
+        "reload",
+        help="generate, check, deploy and verify the gateway's file, or roll back",
+        description="Generate the gateway's file, put it through the gate, deploy it without loss, and verify"
+        " it, or put the old one back.",
+        epilog="exit status: 0 deployed, unchanged or valid; 1 refused or declined, nothing touched;"
+        " 2 wrong usage or environment; 3 rolled back; 4 rolled back and still not healthy;"
+        " 5 locked by another run; 130 or 143 interrupted, nothing touched",
+    )
+    reload.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    reload.add_argument("--validate-only", action="store_true", help="stop before anything is touched")
+    reload.add_argument(
+        "--yes", "--force", action="store_true", dest="yes", help="do not ask; no check is left out"
+    )
+    reload.add_argument(
+        "--canary",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="try the file with the real LiteLLM first (default: where that is installed)",
+    )
+    reload.add_argument("--live", action="store_true", help="ask the running services in the gate, too")
+    reload.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    reload.add_argument(
+        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for another run to end (default: 0)"
+    )
+    reload.add_argument(
+        "--verify-completion", action="store_true", help="verify with a tiny completion (runs a model)"
+    )
+    reload.add_argument(
+        "--verify-within",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="for the gateway to serve the new file (default: 60)",
+    )
+    reload.set_defaults(run=_reload)
+
+    history = commands.add_parser("history", help="show the reloads: when, who, what, how they ended")
+    history.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    history.add_argument("--json", action="store_true", help="one JSON object a line")
+    history.add_argument("-n", type=_count, metavar="N", dest="count", help="only the newest N")
+    history.set_defaults(run=_history)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
+    return seconds
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def _reload(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.deploy.pipeline import Request, run
+
+    return run(
+        Request(
+            config_dir=arguments.config,
+            validate_only=arguments.validate_only,
+            assume_yes=arguments.yes,
+            canary=arguments.canary,
+            live=arguments.live,
+            as_json=arguments.json,
+            wait_s=arguments.wait,
+            verify_completion=arguments.verify_completion,
+            verify_within_s=arguments.verify_within,
+        )
+    )
+
+
+def _history(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.deploy.command import show_history
+
+    return show_history(arguments.config, as_json=arguments.json, count=arguments.count)
 
 
 def _check(arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -75,23 +76,27 @@ def plan_findings(backend: Backend, plan: GatewayPlan) -> list[Finding]:
     return sort_findings(finding for finding in found if not backend.is_ignored(finding))
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file at once: a reader sees the old bytes or the new ones; mode kept, symbolic link followed.
+def write_atomically(path: Path, raw: bytes, *, temporary: Path | None = None) -> None:
+    """Replace a file at once: a reader sees the old bytes or the new ones; a symbolic link is followed.
 
-    Raises OSError when it cannot be written; the old file is untouched then.
+    Mode and extended attributes (access control lists among them) are kept, and the owner where that may
+    be. `temporary`, beside the file and not there yet, is where the bytes are written first; without it, a
+    name of no meaning.
+    Raises OSError when it cannot be done; the old file is untouched then.
     """
     path = path.resolve()
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        mode = 0o644
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    old = path.stat() if path.exists() else None
+    if temporary is None:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    else:
+        name = str(temporary)
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8"))
+            file.write(raw)
             file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
+            _keep_owner_and_mode(path, old, descriptor)
+            os.fsync(descriptor)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -101,6 +106,24 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _keep_owner_and_mode(path: Path, old: os.stat_result | None, descriptor: int) -> None:
+    if old is None:
+        os.fchmod(descriptor, 0o644)  # no secret is in it, and the gateway may run as another user
+        return
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except PermissionError:
+            if not old.st_mode & stat.S_IROTH:
+                raise  # who could read it, the gateway perhaps, could not any more
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):  # not every file system has them, nor may everybody set each
+            for attribute in os.listxattr(path):
+                os.setxattr(descriptor, attribute, os.getxattr(path, attribute))
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
 def _compare(backend: Backend, plan: GatewayPlan, target: Path) -> int:
@@ -131,7 +154,7 @@ def _write(text: str, target: Path) -> int:
     try:
         if target.exists() and target.read_bytes() == text.encode("utf-8"):
             return _say(f"{target} is unchanged", OK)
-        write_atomically(target, text)
+        write_atomically(target, text.encode("utf-8"))
     except OSError as error:
         return _say(f"{target} cannot be written: {error.strerror}", USAGE)
     return _say(f"{target} written", OK)

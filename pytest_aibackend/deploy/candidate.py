@@ -1,0 +1,76 @@
+"""What is to be deployed: generated from the sources, or read from a backup; and how it differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_aibackend.deploy.backups import BackupError, read_backup
+from pytest_aibackend.deploy.console import Console
+from pytest_aibackend.deploy.report import Outcome, StopRun
+from pytest_aibackend.deploy.site import Site
+from pytest_aibackend.litellm.command import source_errors
+from pytest_aibackend.litellm.generate import render, unified_diff
+from pytest_aibackend.litellm.plan import plan_gateway
+from pytest_aibackend.litellm.served import expected_groups
+from pytest_aibackend.sources import yaml_text
+
+__all__ = ["STAGED_NAME", "generate_candidate", "restore_candidate", "show_difference"]
+
+STAGED_NAME = "litellm-unified.yaml"
+
+
+def generate_candidate(site: Site, show: Console) -> bytes:
+    """Render the gateway's file; raises StopRun, findings shown, where the sources do not give one."""
+    broken = source_errors(site.backend)
+    with show.step("generate") as step:
+        if broken:
+            noun = "error" if len(broken) == 1 else "errors"
+            reason = f"the sources have {len(broken)} {noun}; nothing was generated"
+            step.failed(reason)
+        else:
+            raw = render(site.backend, plan_gateway(site.backend)).encode("utf-8")
+            step.passed(f"{len(raw):,} bytes")
+            return raw
+    for finding in broken:
+        show.finding(finding)
+    raise StopRun(Outcome.REFUSED, reason, "aibackend check shows everything")
+
+
+def restore_candidate(site: Site, name: str, show: Console) -> bytes:
+    """Return the bytes of a backup; raises StopRun where it is not there or not whole."""
+    with show.step("backup") as step:
+        try:
+            raw = read_backup(site.backup_dir, name)
+        except BackupError as error:
+            is_there = (site.backup_dir / Path(name).name).is_file()
+            outcome = Outcome.REFUSED if is_there else Outcome.UNUSABLE
+            raise StopRun(outcome, str(error), "aibackend backups list") from error
+        step.passed(f"{name} is whole")
+    return raw
+
+
+def show_difference(site: Site, old: bytes | None, new: bytes, show: Console) -> None:
+    """Show what changes, secrets hidden: the lines, how many, and the model groups."""
+    diff = unified_diff(_text(old), _text(new), str(site.target), "candidate")
+    changed = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
+    show.report.added = sum(line.startswith("+") for line in changed)
+    show.report.removed = sum(line.startswith("-") for line in changed)
+    show.diff(diff)
+    before, after = _groups(old), _groups(new)
+    parts = [f"+{show.report.added} -{show.report.removed} lines"]
+    for sign, names in (("+", after - before), ("-", before - after)):
+        if names:
+            parts.append(
+                f"model groups {sign} {', '.join(sorted(names)[:10])}" + (" ..." if len(names) > 10 else "")
+            )
+    show.say("change    " + "; ".join(parts))
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", errors="replace")
+
+
+def _groups(raw: bytes | None) -> set[str]:
+    document, _ = yaml_text.parse(raw or b"")
+    groups = expected_groups(document.data if document is not None else None)
+    return set(groups.names) if groups else set()

@@ -1,0 +1,382 @@
+"""The reload from beginning to end: lock, recover, candidate, gate, canary, difference, question, commit.
+
+Until `commit` begins nothing is touched but the state directory. Exit codes (a contract): 0 deployed,
+unchanged or valid; 1 refused, or declined by the person who was asked; 2 wrong usage or environment, or a
+bug of ours, nothing touched; 3 rolled back; 4 rolled back and still not healthy; 5 locked by another run.
+Interrupted before anything was touched: 128 and the number of the signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import math
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_aibackend.deploy import candidate as candidates
+from pytest_aibackend.deploy.backups import BackupError
+from pytest_aibackend.deploy.console import Console
+from pytest_aibackend.deploy.gate import run_gate
+from pytest_aibackend.deploy.history import History, record_of
+from pytest_aibackend.deploy.interrupts import Interrupted, Interrupts
+from pytest_aibackend.deploy.journal import Action, Journal
+from pytest_aibackend.deploy.lock import LockedError, Owner, exclusive
+from pytest_aibackend.deploy.report import INTERRUPTED_BY, Outcome, Report, StopRun
+from pytest_aibackend.deploy.service import ServiceError
+from pytest_aibackend.deploy.site import Site
+from pytest_aibackend.deploy.staging import clear_remains, staging_area
+from pytest_aibackend.deploy.swap import SwapError, read_deployed
+from pytest_aibackend.deploy.transaction import Failed, Settled, commit, confirm, settle
+from pytest_aibackend.findings import Severity
+from pytest_aibackend.serving.state import sha256, write_private
+from pytest_aibackend.sources.backend import load_backend
+
+if TYPE_CHECKING:
+    from pytest_aibackend.deploy.canary import Canary
+
+__all__ = ["Request", "run"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What is asked for."""
+
+    config_dir: Path
+    restore: str | None = None  # the name of a backup, in place of what the sources give
+    validate_only: bool = False
+    assume_yes: bool = False
+    canary: bool | None = None  # None: where LiteLLM is installed
+    live: bool = False
+    as_json: bool = False
+    wait_s: float = 0.0
+    verify_completion: bool = False
+    verify_within_s: float = 60.0
+
+    @property
+    def command(self) -> str:
+        """Return what is done, in a word or two."""
+        if self.restore is not None:
+            return f"restore {self.restore}"
+        return "validate" if self.validate_only else "reload"
+
+
+def run(request: Request, *, canary: Canary | None = None) -> int:
+    """Reload, and return the exit code; `canary` is a warm one, which is left open."""
+    report = Report(command=request.command, config=str(request.config_dir))
+    show = Console(report, as_json=request.as_json)
+    with Interrupts() as interrupts:
+        with _ending(show):
+            site = _site(request)
+            report.target = str(site.target)
+            _run_alone(request, site, show, interrupts, canary=canary)
+        interrupts.ignore_all()
+        show.finish()
+    assert report.exit is not None
+    return report.exit
+
+
+def _run_alone(
+    request: Request, site: Site, show: Console, interrupts: Interrupts, *, canary: Canary | None
+) -> None:
+    began = dt.datetime.now(dt.UTC)
+    lock = site.state.path / "lock"
+    try:
+        with exclusive(
+            lock, request.command, wait_s=request.wait_s, tell=_every_ten_seconds(show.say)
+        ) as dead:
+            with _ending(show):
+                _Run(request, site, show, interrupts, canary).go(dead)
+            interrupts.ignore_all()
+            _note_in_history(site, show, began, rotate=True)
+    except LockedError as error:
+        show.report.end(Outcome.LOCKED, str(error))
+        _note_in_history(site, show, began, rotate=False)
+        raise StopRun(Outcome.LOCKED, str(error), "wait for it, or use --wait SECONDS") from error
+
+
+class _Run:
+    """One run that holds the lock."""
+
+    def __init__(
+        self, request: Request, site: Site, show: Console, interrupts: Interrupts, canary: Canary | None
+    ) -> None:
+        self._request = request
+        self._site = site
+        self._show = show
+        self._report = show.report
+        self._interrupts = interrupts
+        self._canary = canary
+        self._journal = Journal(site.state.path)
+
+    def go(self, dead: Owner | None) -> None:
+        """Do all of it; note in the report how it ended."""
+        if dead is not None:
+            self._show.note(f"took over the lock of {dead.describe()}: it has ended")
+        self._recover()
+        clear_remains(self._site.state.path)
+        before = read_deployed(self._site.target)
+        candidate = self._make_candidate()
+        self._report.old_sha256 = None if before is None else sha256(before)
+        self._report.new_sha256 = sha256(candidate)
+        self._pass_gate(candidate)
+        if before == candidate and not self._is_wanted_anyway(candidate):
+            self._leave_unchanged(candidate)
+            return
+        self._pass_canary(candidate)
+        old = self._old_bytes(before, candidate)
+        candidates.show_difference(self._site, old, candidate, self._show)
+        if self._request.validate_only:
+            self._report.end(Outcome.VALID)
+            self._show.say("valid: nothing was touched")
+        else:
+            self._ask()
+            self._deploy(candidate, before, old)
+
+    # -- what an earlier run left
+
+    def _recover(self) -> None:
+        try:
+            entry = self._journal.load()
+        except ValueError as error:
+            self._show.note(f"{error}; it is put aside, and what an earlier run did is left as it is")
+            self._journal.forget()
+            return
+        if entry is None:
+            self._journal.clear_copies()
+            return
+        if self._request.validate_only:
+            self._show.note(f"{entry.describe()}; the next reload will finish or undo it")
+            return
+        there = replace(self._site, target=Path(entry.target))
+        settled = settle(there, self._journal, entry, self._show)
+        self._report.recovered.append(f"{entry.describe()}; {settled.text}")
+        self._show.note(self._report.recovered[-1])
+
+    # -- before anything is touched
+
+    def _make_candidate(self) -> bytes:
+        name = self._request.restore
+        if name is not None:
+            return candidates.restore_candidate(self._site, name, self._show)
+        return candidates.generate_candidate(self._site, self._show)
+
+    def _pass_gate(self, candidate: bytes) -> None:
+        with self._show.step("gate") as step, staging_area(self._site.state.path) as area:
+            staged = area / candidates.STAGED_NAME
+            write_private(staged, candidate)
+            is_restore = self._request.restore is not None
+            verdict = run_gate(
+                self._request.config_dir, staged, live=self._request.live, bytes_only=is_restore
+            )
+            self._report.gate = verdict.as_dict()
+            (step.passed if verdict.is_open else step.failed)(verdict.describe())
+        shown = f"{candidates.STAGED_NAME} (candidate)"
+        for finding in verdict.findings:
+            place = finding.location
+            if place.file == str(staged):
+                finding = replace(finding, location=replace(place, file=shown))  # noqa: PLW2901 # gone by now
+            if finding.severity is Severity.ERROR:
+                self._show.finding(finding)
+            else:
+                self._report.findings.append(finding)
+        if not verdict.is_open:
+            raise StopRun(Outcome.REFUSED, f"the gate refused it: {verdict.describe()}", self._hint_refused())
+
+    def _hint_refused(self) -> str:
+        if self._request.restore is not None:
+            return "nothing was touched; choose another backup: aibackend backups list"
+        return "nothing was touched; mend the sources and run it again"
+
+    def _pass_canary(self, candidate: bytes) -> None:
+        from pytest_aibackend.deploy.canary import Canary, find_litellm
+
+        if self._request.canary is False:
+            self._skip_canary("--no-canary")
+            return
+        with contextlib.ExitStack() as stack:
+            canary = self._canary
+            if canary is None:
+                python = find_litellm(self._site.backend.gateway.deploy.python)
+                if python is None:
+                    self._no_litellm()
+                    return
+                canary = stack.enter_context(Canary(python, self._site.own_environment()))
+            with self._show.step("canary") as step:
+                seen = canary.try_out(candidate, step.tell)
+                self._report.canary = {
+                    "ok": seen.ok,
+                    "seconds": seen.seconds,
+                    "problems": list(seen.problems),
+                }
+                if seen.ok:
+                    step.passed(f"LiteLLM serves {seen.groups} model groups, {seen.deployments} deployments")
+                else:
+                    step.failed("; ".join(seen.problems))
+        if not seen.ok:
+            reason = f"the canary refused it: {'; '.join(seen.problems)}"
+            raise StopRun(Outcome.REFUSED, reason, self._hint_refused())
+
+    def _no_litellm(self) -> None:
+        hint = "install it, or name its interpreter: deploy.python in gateway.yaml"
+        if self._request.canary:
+            raise StopRun(Outcome.UNUSABLE, "there is no LiteLLM to try the candidate with", hint)
+        self._skip_canary("LiteLLM is not installed here")
+
+    def _skip_canary(self, why: str) -> None:
+        with self._show.step("canary") as step:
+            step.skipped(why)
+
+    def _is_wanted_anyway(self, candidate: bytes) -> bool:
+        """Say whether there is something to do although the candidate is deployed already."""
+        if self._request.validate_only:
+            return False
+        return self._site.service.can_signal and self._site.is_served(candidate) is False
+
+    def _leave_unchanged(self, candidate: bytes) -> None:
+        if self._request.validate_only:
+            self._report.end(Outcome.VALID)
+            self._show.say("valid: nothing would change")
+            return
+        confirm(self._site, self._show, candidate)
+        self._report.end(Outcome.UNCHANGED)
+        self._show.say("unchanged: nothing to do")
+
+    def _old_bytes(self, before: bytes | None, candidate: bytes) -> bytes | None:
+        """Return what to go back to: what is deployed, or, where that is the candidate, what was verified."""
+        if before is None or before == candidate:
+            return self._site.verified_bytes() or before
+        return before
+
+    def _ask(self) -> None:
+        if self._request.assume_yes or not sys.stdin.isatty():
+            return
+        if not self._show.ask(f"deploy it to {self._site.target}?"):
+            raise StopRun(Outcome.DECLINED, "not deployed: the answer was no")
+
+    # -- touching things
+
+    def _deploy(self, candidate: bytes, before: bytes | None, old: bytes | None) -> None:
+        _ = self._site.service  # a service that cannot be named stops the run here
+        try:
+            commit(
+                self._site,
+                self._journal,
+                self._show,
+                self._interrupts,
+                candidate=candidate,
+                before=before,
+                old=old,
+            )
+        except BaseException as error:  # noqa: BLE001 # whatever it is, what was done must be undone
+            self._interrupts.ignore_all()
+            self._undo(error)
+            return
+        self._report.end(Outcome.DEPLOYED)
+        self._show.say("deployed")
+
+    def _undo(self, error: BaseException) -> None:
+        entry = self._journal.entry
+        if entry is None:
+            self._journal.clear_copies()
+            raise error
+        why = _words(error)
+        self._show.error(why)
+        try:
+            settled = settle(self._site, self._journal, entry, self._show)
+        except Exception as second:  # noqa: BLE001 # the first error must not be lost over it
+            also = _words(second)
+            self._report.end(Outcome.UNHEALTHY, f"{why}; and rolling back failed: {also}")
+            self._show.error(f"rolling back failed: {also}", "mend that, then run `aibackend reload` again")
+            return
+        if settled.action is Action.NOTHING:
+            raise error
+        self._end_undone(why, settled)
+
+    def _end_undone(self, why: str, settled: Settled) -> None:
+        if settled.action is Action.FINISH:
+            self._report.end(Outcome.DEPLOYED, why)
+            self._show.note(settled.text)
+        elif settled.is_healthy and settled.action is not Action.KEEP:
+            self._report.end(Outcome.ROLLED_BACK, f"{why}; {settled.text}")
+            self._show.error(f"rolled back: {settled.text}")
+        else:
+            self._report.end(Outcome.UNHEALTHY, f"{why}; {settled.text}")
+            self._show.error(settled.text, f"look into the log of {self._site.service.label}")
+
+
+def _site(request: Request) -> Site:
+    if not request.config_dir.is_dir():
+        text = f"there is no configuration directory {request.config_dir}"
+        raise StopRun(Outcome.UNUSABLE, text, "name it with --config DIR")
+    backend = load_backend(request.config_dir)
+    broken = [*backend.load_findings("gateway"), *backend.schema_findings("gateway")]
+    if request.restore is not None and broken:
+        reason = f"{broken[0]}; where the gateway's file is deployed cannot be known"
+        raise StopRun(Outcome.UNUSABLE, reason, broken[0].hint)
+    site = Site.of(
+        backend, verify_within_s=request.verify_within_s, verify_completion=request.verify_completion
+    )
+    try:
+        site.state.create()
+    except OSError as error:
+        raise StopRun(
+            Outcome.UNUSABLE,
+            f"the state directory {site.state.path} cannot be used: {error.strerror}",
+            "run this as the user that deploys, or correct deploy.state_dir in gateway.yaml",
+        ) from error
+    return site
+
+
+@contextlib.contextmanager
+def _ending(show: Console) -> Iterator[None]:
+    """Turn whatever ends a run before anything was touched into an outcome and a message."""
+    report = show.report
+    try:
+        yield
+    except StopRun as stop:
+        report.end(stop.outcome, stop.reason)
+        show.error(stop.reason, stop.hint)
+    except Interrupted as interrupted:
+        report.end(Outcome.INTERRUPTED, str(interrupted), status=INTERRUPTED_BY + interrupted.number)
+        show.error(f"{interrupted}; nothing was touched")
+    except SwapError as error:
+        report.end(Outcome.UNUSABLE, str(error))
+        show.error(str(error), error.hint)
+    except Exception as error:  # noqa: BLE001 # told in words, a bug with its traceback
+        report.end(Outcome.UNUSABLE, _words(error))
+        show.error(_words(error))
+
+
+def _words(error: BaseException) -> str:
+    """Return an error in words; print the traceback of one that only a bug of ours can raise."""
+    if isinstance(error, (SwapError, BackupError, ServiceError, Failed, Interrupted)):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    traceback.print_exception(error)
+    return f"a bug: {type(error).__name__}: {error}"
+
+
+def _note_in_history(site: Site, show: Console, began: dt.datetime, *, rotate: bool) -> None:
+    try:
+        History(site.state.path).append(record_of(show.report, began), rotate=rotate)
+    except OSError as error:
+        show.note(f"the history could not be written: {error.strerror}")
+
+
+def _every_ten_seconds(say: Callable[[str], None]) -> Callable[[str], None]:
+    said = -math.inf
+
+    def tell(text: str) -> None:
+        nonlocal said
+        if time.monotonic() - said >= 10:
+            said = time.monotonic()
+            say(text)
+
+    return tell
