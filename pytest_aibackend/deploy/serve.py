@@ -1,4 +1,4 @@
-"""`aibackend serve`: run the gateway of a configuration directory, under the small supervisor of `serving`."""
+"""`aibackend serve`: run the gateway of a configuration directory, under the supervisor of `serving`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def serve(config_dir: Path, options: ServeOptions) -> int:
 
 
 def serving_command(backend: Backend, options: ServeOptions, python: str) -> list[str]:
-    """Return the command line of the supervisor; raises ServeError where the configuration lacks something."""
+    """Return the supervisor's command line; raises ServeError where the configuration lacks something."""
     deploy = backend.gateway.deploy
     try:
         url = urlsplit(deploy.url)

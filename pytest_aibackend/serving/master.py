@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Final
 
-__all__ = ["GRACE_VARIABLE", "KEEP_ALIVE_VARIABLE", "main"]
+__all__ = ["GRACE_VARIABLE", "KEEP_ALIVE_VARIABLE", "end_with_parent", "main"]
 
 GRACE_VARIABLE: Final = "AIBACKEND_GRACE_S"
 KEEP_ALIVE_VARIABLE: Final = "AIBACKEND_KEEP_ALIVE_S"
@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 def main() -> None:
     """Run LiteLLM; ends with the process that started it."""
-    _end_with_parent()
+    end_with_parent()
     import gunicorn.config
 
     # How long a stop waits for streams, and how long an idle connection stays open: longer than clients
@@ -34,7 +34,8 @@ def main() -> None:
     run_server()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have this process told to stop when the one that started it is gone; on Linux only."""
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -23,6 +23,7 @@ from typing import Any, Final, NoReturn
 
 from pytest_aibackend.serving.choice import VERIFIED, Choice, choose
 from pytest_aibackend.serving.drain import Drain
+from pytest_aibackend.serving.master import end_with_parent
 from pytest_aibackend.serving.state import StateDir, WorkerNote, WorkerState, process_start
 
 __all__ = ["FILE_VARIABLE", "HOOK", "STATE_VARIABLE", "start"]
@@ -37,6 +38,7 @@ log = logging.getLogger("uvicorn.error")  # gunicorn shows it whatever LiteLLM m
 
 def start() -> None:
     """Prepare this worker; called once in its event loop, before LiteLLM loads anything."""
+    end_with_parent()  # a worker without its master would hold the port against the next one
     state = StateDir(Path(os.environ[STATE_VARIABLE]))
     choice = choose(state, Path(os.environ[FILE_VARIABLE]))
     worker = Worker(state, choice)
