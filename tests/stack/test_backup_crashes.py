@@ -83,7 +83,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def steps(template: Path, work: Callable[[Path], object]) -> Iterator[Path]:
-    """Kill a child that works on a copy at its first act, at its second, and so on, until one ends by itself."""
+    """Kill a child that works on a copy at its first act, at its second, and so on, until one is through."""
     for number in range(1, 1000):
         directory = shutil.copytree(template, template.with_name(f"killed-{number}"))
 
