@@ -36,7 +36,7 @@ class Location:
 class Problem:
     """What a rule yields: the trouble and its symbolic place; the loader knows the line."""
 
-    source: str  # role of the file: "providers", "model-mappings", "ports", "gateway", "generated"
+    source: str  # role of a file: "providers", "model-mappings", "ports", "gateway", "generated", "deployed"
     path: Path  # keys and indexes that lead to the place in that file; () is the file itself
     message: str
     hint: str

@@ -19,13 +19,13 @@ from pytest_aibackend.probes.targets import (
     ProviderTarget,
     RedisTarget,
 )
-from pytest_aibackend.rules.redis import redis_params
+from pytest_aibackend.rules.redis import redis_params_of
 from pytest_aibackend.sources.backend import Backend
 
 if TYPE_CHECKING:
     from pytest_aibackend.probes.observations import Observations
 
-__all__ = ["Seen", "observe", "redis_target", "targets_of"]
+__all__ = ["Seen", "observe", "redis_target", "redis_target_of", "targets_of"]
 
 MASTER_KEY: Final = "LITELLM_MASTER_KEY"
 _REFERENCE: Final = "os.environ/"
@@ -115,7 +115,7 @@ def _provider_target(backend: Backend, name: str) -> ProviderTarget:
 
 
 def _gateway_target(backend: Backend, *, completions: bool) -> GatewayTarget:
-    groups = expected_groups(backend.sources["generated"].data)
+    groups = expected_groups(backend.deployed.data)
     return GatewayTarget(
         url=backend.gateway.deploy.url,
         api_key=os.environ.get(MASTER_KEY) or None,
@@ -127,36 +127,43 @@ def _gateway_target(backend: Backend, *, completions: bool) -> GatewayTarget:
 
 def redis_target(backend: Backend) -> RedisTarget | None:
     """Return the Redis that the gateway caches in, None where it has none."""
-    params = redis_params(backend)
+    return redis_target_of(backend.gateway.litellm_settings, os.environ)
+
+
+def redis_target_of(settings: Mapping[str, Any], environment: Mapping[str, str]) -> RedisTarget | None:
+    """Return the Redis that some `litellm_settings` cache in, as a gateway with this environment finds it."""
+    params = redis_params_of(settings)
     if params is None:
         return None
-    url = _resolve(params.get("url"))
+
+    def resolve(name: str) -> str | None:
+        return _resolve(params.get(name), environment)
+
+    url = resolve("url")
     parts = urlsplit(url) if url else None
-    host = (parts.hostname if parts else None) or _resolve(params.get("host")) or os.environ.get("REDIS_HOST")
-    port = (parts.port if parts else None) or _number(
-        _resolve(params.get("port")) or os.environ.get("REDIS_PORT"), 6379
-    )
-    password = unquote(parts.password) if parts and parts.password else _resolve(params.get("password"))
-    username = unquote(parts.username) if parts and parts.username else _resolve(params.get("username"))
-    database = parts.path.strip("/") if parts else _resolve(params.get("db"))
+    host = (parts.hostname if parts else None) or resolve("host") or environment.get("REDIS_HOST")
+    port = (parts.port if parts else None) or _number(resolve("port") or environment.get("REDIS_PORT"), 6379)
+    password = unquote(parts.password) if parts and parts.password else resolve("password")
+    username = unquote(parts.username) if parts and parts.username else resolve("username")
+    database = parts.path.strip("/") if parts else resolve("db")
     namespace = params.get("namespace")
     return RedisTarget(
         host=host or "127.0.0.1",
         port=port,
         db=_number(database, 0),
         username=username,
-        password=password or os.environ.get("REDIS_PASSWORD") or None,
+        password=password or environment.get("REDIS_PASSWORD") or None,
         ssl=bool(params.get("ssl")) or bool(parts and parts.scheme == "rediss"),
         namespace=str(namespace) if namespace else None,
     )
 
 
-def _resolve(value: Any) -> str | None:
+def _resolve(value: Any, environment: Mapping[str, str]) -> str | None:
     """Return a setting as LiteLLM would read it: `os.environ/NAME` stands for the variable."""
     if value is None or isinstance(value, (dict, list)):
         return None
     text = str(value)
-    return os.environ.get(text.removeprefix(_REFERENCE)) if text.startswith(_REFERENCE) else text
+    return environment.get(text.removeprefix(_REFERENCE)) if text.startswith(_REFERENCE) else text
 
 
 def _number(value: str | None, default: int) -> int:

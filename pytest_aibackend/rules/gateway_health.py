@@ -20,7 +20,7 @@ _ENDPOINTS: Final = ("liveness", "readiness", "models", "key")
 
 
 def _groups(backend: Backend) -> list[str]:
-    groups = expected_groups(backend.sources["generated"].data)
+    groups = expected_groups(backend.deployed.data)
     return list(groups.names) if groups else []
 
 
@@ -39,7 +39,7 @@ MODEL_GROUPS = declare_group(
         id="gateway-model-group",
         check=8,
         noun="model group",
-        needs=("gateway", "generated"),
+        needs=("gateway", "deployed"),
         subjects=_groups,
         live=True,
     )
@@ -213,7 +213,7 @@ def gateway_workers_disagree(live: LiveBackend) -> Iterator[Problem]:
 
 
 def _group_path(backend: Backend, group: str) -> Path:
-    listed = backend.sources["generated"].data.get("model_list", [])
+    listed = backend.deployed.data.get("model_list", [])
     for index, entry in enumerate(listed):
         if isinstance(entry, dict) and entry.get("model_name") == group:
             return ("model_list", index)
@@ -236,7 +236,7 @@ def model_group_not_served(live: LiveBackend) -> Iterator[Problem]:
                     f"whether {group!r} is served could not be seen: {why}",
                     "mend the gateway first",
                     path=_group_path(live.backend, group),
-                    source="generated",
+                    source="deployed",
                     severity=Severity.WARNING,
                 )
             continue
@@ -249,7 +249,7 @@ def model_group_not_served(live: LiveBackend) -> Iterator[Problem]:
                 else f"the gateway does not serve {group!r}",
                 "reload the gateway; if it stays away, look for the dropped deployment in its log",
                 path=_group_path(live.backend, group),
-                source="generated",
+                source="deployed",
             )
 
 
@@ -259,7 +259,7 @@ def ghost_model_group(live: LiveBackend) -> Iterator[Problem]:
 
     It runs another configuration than the one on disk. Reload it.
     """
-    groups = expected_groups(live.backend.sources["generated"].data)
+    groups = expected_groups(live.backend.deployed.data)
     named = groups.wildcards if groups else ()
     for seen in _gateways(live):
         served = [group for group in seen.served_groups or () if "*" in group]
@@ -271,7 +271,7 @@ def ghost_model_group(live: LiveBackend) -> Iterator[Problem]:
                     f"the gateway serves {group!r}, which its file does not name",
                     "reload the gateway, or find out which file it was started with",
                     path=(),
-                    source="generated",
+                    source="deployed",
                 )
 
 
@@ -289,7 +289,7 @@ def completion_fails(live: LiveBackend) -> Iterator[Problem]:
                     f"a completion of {completion.group!r} fails: {completion.detail}",
                     "look at the provider of this model group (check 7)",
                     path=_group_path(live.backend, completion.group),
-                    source="generated",
+                    source="deployed",
                 )
             elif completion.fallbacks:
                 yield _problem(
@@ -298,6 +298,6 @@ def completion_fails(live: LiveBackend) -> Iterator[Problem]:
                     f" fallback{'s' if completion.fallbacks > 1 else ''}",
                     "look at the first provider of this model group (check 7)",
                     path=_group_path(live.backend, completion.group),
-                    source="generated",
+                    source="deployed",
                     severity=Severity.WARNING,
                 )

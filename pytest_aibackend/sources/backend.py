@@ -44,7 +44,7 @@ _MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "ports": PortsFile,
     "gateway": GatewayFile,
 }
-_MAY_BE_ABSENT: Final = ("gateway", "generated")
+_MAY_BE_ABSENT: Final = ("gateway", "generated", "deployed")
 _IGNORE: Final = re.compile(r"#\s*aibackend:\s*ignore\[([^\]]*)\]")
 
 
@@ -165,11 +165,27 @@ class Backend:
 
     def is_loaded(self, *roles: str) -> bool:
         """Say whether all of these files could be read."""
-        return all(self.sources[role].is_loaded for role in roles)
+        return all(self.source(role).is_loaded for role in roles)
+
+    def source(self, role: str) -> Source:
+        """Return a file by its role: one of FILES, or "deployed"."""
+        return self.deployed if role == "deployed" else self.sources[role]
+
+    @cached_property
+    def deployed(self) -> Source:
+        """Return the file that the gateway was told to serve: the generated one if deployed in place.
+
+        It is another one where `deploy.path` leads elsewhere, and while a candidate is being checked.
+        """
+        path = self.resolve(self.gateway.deploy.path)
+        generated = self.sources["generated"]
+        if path.resolve() == generated.path.resolve():
+            return generated
+        return _load("deployed", path, self.config_dir, set())
 
     def locate(self, role: str, path: Path, *, in_file: bool = False) -> Location:
         """Return where a path of a file's model (`in_file`: of its data) stands in the file."""
-        source = self.sources[role]
+        source = self.source(role)
         if source.document is None:
             return Location(file=source.display)
         if source.checked is not None and not in_file:
@@ -192,13 +208,15 @@ class Backend:
         """Say whether a comment on the finding's line, or above it, silences it."""
         line = finding.location.line
         source = self._by_display.get(finding.location.file)
+        if source is None and "deployed" in self.__dict__ and finding.location.file == self.deployed.display:
+            source = self.deployed
         if line is None or source is None:
             return False
         return finding.rule in source.ignores.get(line, ())
 
     def load_findings(self, role: str) -> list[Finding]:
         """Return what stopped a file from being read: rule ids are those of the problems, all errors."""
-        source = self.sources[role]
+        source = self.source(role)
         findings = []
         for number, (rule, problem) in enumerate(source.problems):
             finding = self.finding(rule, Severity.ERROR, problem)

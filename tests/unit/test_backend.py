@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_aibackend.rules.registry import evaluate
+from pytest_aibackend.rules.registry import GROUPS, evaluate
 from pytest_aibackend.sources.backend import FILES, Backend, load_backend
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -207,3 +207,18 @@ def test_no_mutilation_makes_a_rule_raise(
     for result in evaluate(load_backend(config)).values():
         if result.crash:
             raise result.crash
+
+
+def test_a_running_gateway_is_compared_with_the_deployed_file(config: Path, tmp_path: Path) -> None:
+    """While a candidate is checked, the gateway still has the deployed file; usually they are one."""
+    deployed = config / "litellm-unified.yaml"
+    assert load_backend(config).deployed.path == deployed
+    candidate = tmp_path / "candidate.yaml"
+    candidate.write_text("model_list:\n  - model_name: new\n    litellm_params: {model: openai/new}\n")
+    backend = load_backend(config, generated=candidate)
+    assert backend.sources["generated"].path == candidate
+    assert backend.deployed.raw == deployed.read_bytes()
+    assert backend.locate("deployed", ("model_list",)).file == str(deployed)
+    assert "new" not in GROUPS["gateway-model-group"].subjects(backend)
+    deployed.unlink()
+    assert not load_backend(config, generated=candidate).deployed.exists
