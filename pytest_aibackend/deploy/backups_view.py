@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from pytest_aibackend.sources.models import Retention
 __all__ = ["count", "print_findings", "print_json", "print_list", "print_plan", "print_table", "state_of"]
 
 SCHEMA_VERSION: Final = 1
+_WIDTH: Final = 240
 _STATES: Final = {  # a backup is in the state of its first trouble
     "backup-name": "misnamed",
     "backup-unreadable": "unreadable",
@@ -101,19 +101,16 @@ def print_json(directory: Path, keep: Retention, **parts: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under headings; the last column is the one that may be folded."""
+    """Print rows under headings."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    # Into a pipe, nothing is folded or cut: other programs read it.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    # Nothing is folded or cut: a pipe has no width, and a terminal wraps a long line better than a column.
+    console = Console(highlight=False, width=_WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings, start=1):
-        is_last = number == len(headings)
-        table.add_column(
-            heading, no_wrap=not is_last, overflow="fold", justify="right" if heading == "size" else "left"
-        )
+    for heading in headings:
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "size" else "left")
     for row in rows:
         table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
     console.print(table)

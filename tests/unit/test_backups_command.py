@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pytest_aibackend.cli import main
 from pytest_aibackend.deploy.backups import make_backup
 from pytest_aibackend.deploy.backups_rehearsal import AGES
 
 NOW = dt.datetime.now(dt.UTC)
+EXAMPLE = Path(__file__).parents[2] / "examples" / "embedded"
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
@@ -216,6 +219,36 @@ def test_a_directory_that_is_a_file(desk: Desk) -> None:
         status, out, err = desk.run(action)
         assert (status, out) == (2, "")
         assert "cannot be read: Not a directory" in err
+
+
+def test_restore_goes_through_gate_and_swap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = shutil.copytree(EXAMPLE, tmp_path / "config", ignore=shutil.ignore_patterns(".aibackend"))
+    gateway = yaml.safe_load((config / "gateway.yaml").read_text(encoding="utf-8"))
+    gateway["deploy"] |= {"service": {"kind": "none"}, "backup_dir": "kept"}
+    (config / "gateway.yaml").write_text(yaml.safe_dump(gateway), encoding="utf-8")
+    assert main(["generate", "--config", str(config)]) == 0
+    deployed, directory = config / "litellm-unified.yaml", config / "kept"
+    old, now = deployed.read_bytes(), b"model_list: []\n"
+    good = make_backup(old, directory, NOW - dt.timedelta(days=2)).name
+    damaged = make_backup(old, directory, NOW - dt.timedelta(days=1))
+    damaged.write_bytes(old[:-10])
+    deployed.write_bytes(now)
+
+    def restore(name: str) -> int:
+        return main(["backups", "restore", name, "--yes", "--no-canary", "--config", str(config)])
+
+    assert restore(damaged.name) == 1
+    assert "is not what was backed up" in "".join(capsys.readouterr())
+    assert deployed.read_bytes() == now
+    assert restore(good) == 0, capsys.readouterr()
+    assert deployed.read_bytes() == old
+    # what it replaced was backed up before
+    kept = [
+        path
+        for path in directory.iterdir()
+        if path.suffix != ".sha256" and path.name not in (good, damaged.name)
+    ]
+    assert [path.read_bytes() for path in kept] == [now]
 
 
 def script(name: str, *arguments: str, scratch: Path) -> subprocess.CompletedProcess[str]:
