@@ -23,9 +23,11 @@ from typing import Any, Final, Self
 from pytest_aibackend.deploy.canary_ask import AskError, ask, wait_ready
 from pytest_aibackend.deploy.canary_compare import differences, expected_of
 from pytest_aibackend.deploy.canary_copy import (
+    REDIS_PREFIX,
     REFERENCE,
     canary_environment,
     canary_namespace,
+    has_namespaced_redis,
     named_variables,
     private_copy,
     show_path,
@@ -141,7 +143,7 @@ class Canary:
 
     def _boot(self, trial: _Trial) -> list[str]:
         host = self._ready_host(trial)
-        config = _lay_out(host.directory, trial.data, self._directory)
+        config = _lay_out(host.directory, trial, self._directory)
         log = config.with_suffix(".log")
         problems: list[str] = []
         for _ in range(TRIES):
@@ -183,7 +185,7 @@ def _read(raw: bytes) -> tuple[dict[str, Any], list[str]]:
     return document.data, []
 
 
-def _lay_out(directory: Path, data: dict[str, Any], beside: Path | None) -> Path:
+def _lay_out(directory: Path, trial: _Trial, beside: Path | None) -> Path:
     """Write the private copy into a directory of its own, with links to what lies beside the original."""
     import yaml
 
@@ -196,7 +198,7 @@ def _lay_out(directory: Path, data: dict[str, Any], beside: Path | None) -> Path
                 (folder / entry.name).symlink_to(entry.resolve())
     config = folder / f"candidate-{token}.yaml"
     config.touch(0o600)
-    copied = private_copy(data, canary_namespace(token))
+    copied = private_copy(trial.data, canary_namespace(token), trial.environment)
     config.write_text(yaml.safe_dump(copied, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return config
 
@@ -204,7 +206,9 @@ def _lay_out(directory: Path, data: dict[str, Any], beside: Path | None) -> Path
 def _judge(host: Host, config: Path, port: int, trial: _Trial) -> list[str]:
     log = config.with_suffix(".log")
     began = time.monotonic()
-    values = host.boot(config, port, log, [*named_variables(trial.data), MASTER_KEY])
+    names = [*named_variables(trial.data), MASTER_KEY]
+    without = () if has_namespaced_redis(trial.data) else (REDIS_PREFIX,)
+    values = host.boot(config, port, log, names=names, without=without)
     trial.environment |= {name: value for name, value in values.items() if value is not None}
     problems = _missing_variables(trial)
     try:

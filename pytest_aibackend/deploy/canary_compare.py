@@ -43,9 +43,8 @@ class Expected:
 def expected_of(data: Any, environment: Mapping[str, str]) -> Expected:
     """Return what a candidate makes LiteLLM serve in this environment."""
     listed = data.get("model_list")
-    entries = (
-        [entry for entry in listed if _is_active(entry, environment)] if isinstance(listed, list) else []
-    )
+    mappings = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    entries = [entry for entry in mappings if _is_active(entry, environment)]
     groups = expected_groups({**data, "model_list": entries})
     return Expected(
         groups=groups or ServedGroups(names=(), wildcards=(), chat=()),

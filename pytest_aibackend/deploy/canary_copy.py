@@ -14,9 +14,11 @@ from typing import Any, Final
 from pytest_aibackend.findings import Path
 
 __all__ = [
+    "REDIS_PREFIX",
     "REFERENCE",
     "canary_environment",
     "canary_namespace",
+    "has_namespaced_redis",
     "named_variables",
     "private_copy",
     "show_path",
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 REFERENCE: Final = "os.environ/"
+REDIS_PREFIX: Final = "REDIS_"
 
 # Set for the gateway, these would lead the canary to another file, port, database or peer.
 _REMOVED: Final = frozenset(
@@ -52,7 +55,14 @@ _GENERAL_REMOVED: Final = (
     *("alerting", "alerting_threshold", "alerting_args", "alert_types", "alert_to_webhook_url"),
     *("store_model_in_db", "use_redis_transaction_buffer", "use_shared_health_check"),
 )
-_LITELLM_REMOVED: Final = ("service_callback", "service_callbacks", "json_logs", "set_verbose", "telemetry")
+_LITELLM_REMOVED: Final = (
+    "enable_redis_auth_cache",
+    "service_callback",
+    "service_callbacks",
+    "json_logs",
+    "set_verbose",
+    "telemetry",
+)
 _OWN_CACHES: Final = (None, "local", "redis")  # any other would make an index, a bucket entry or a file
 
 
@@ -98,7 +108,22 @@ def show_path(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def private_copy(data: dict[str, Any], namespace: str) -> dict[str, Any]:
+def has_namespaced_redis(data: Mapping[str, Any]) -> bool:
+    """Say whether the candidate names a Redis that takes a namespace.
+
+    Where it does not, LiteLLM uses the Redis of its environment without one (1.106.2, proxy/proxy_server.py:
+    _init_coordination_redis_env_fallback).
+    """
+    general, settings = data.get("general_settings"), data.get("litellm_settings")
+    if isinstance(general, dict) and isinstance(general.get("coordination_redis"), dict):
+        return True
+    if not isinstance(settings, dict) or settings.get("cache") is not True:
+        return False
+    parameters = settings.get("cache_params")
+    return not parameters or (isinstance(parameters, dict) and parameters.get("type") == "redis")
+
+
+def private_copy(data: dict[str, Any], namespace: str, environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the candidate as the canary boots it; the candidate itself is left as it is."""
     changed = copy.deepcopy(data)
     _quieten_general(changed, namespace)
@@ -107,11 +132,24 @@ def private_copy(data: dict[str, Any], namespace: str) -> dict[str, Any]:
     if isinstance(router, dict) and any(str(key).startswith("redis") for key in router):
         given = router.get("cache_kwargs")
         router["cache_kwargs"] = {**(given if isinstance(given, dict) else {}), "namespace": namespace}
+    hidden = () if has_namespaced_redis(data) else (REDIS_PREFIX,)
     variables = changed.get("environment_variables")
     if isinstance(variables, dict):
-        for name in _REMOVED & variables.keys():
-            del variables[name]
+        for name in [*variables]:
+            if name in _REMOVED or str(name).startswith(hidden):
+                del variables[name]
+    if hidden:
+        _resolve_redis(changed, environment)
     return changed
+
+
+def _resolve_redis(value: Any, environment: Mapping[str, str]) -> None:
+    """Put the values of REDIS_ variables, which LiteLLM will not see, in place of their names."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, (dict, list)):
+            _resolve_redis(item, environment)
+        elif isinstance(item, str) and item.startswith(f"{REFERENCE}{REDIS_PREFIX}"):
+            value[key] = environment.get(item.removeprefix(REFERENCE))
 
 
 def _quieten_general(changed: dict[str, Any], namespace: str) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,9 +70,15 @@ class Host:
         if event["event"] == "broken":
             raise HostError(f"LiteLLM cannot be loaded: {event['error']}")
 
-    def boot(self, config: Path, port: int, log: Path, names: list[str]) -> dict[str, str | None]:
-        """Have LiteLLM boot a file; return these variables as it sees them. Raises HostError."""
-        self._ask(do="boot", config=str(config), port=port, log=str(log), names=names)
+    def boot(
+        self, config: Path, port: int, log: Path, *, names: Iterable[str], without: Iterable[str]
+    ) -> dict[str, str | None]:
+        """Have LiteLLM boot a file; return the variables of these names as it sees them. Raises HostError.
+
+        Of variables that begin with one of `without` it sees nothing.
+        """
+        files = {"config": str(config), "log": str(log)}
+        self._ask(do="boot", **files, port=port, names=[*names], without=[*without])
         values: dict[str, str | None] = self._expect("booting")["values"]
         return values
 

@@ -3,7 +3,8 @@
 It is run by LiteLLM's own interpreter, by its path, with the gateway's environment and one argument, the
 private directory of its client. One JSON object a line, requests in and events out:
 
-    {"do": "boot", "config": F, "port": P, "log": L, "names": [...]}   names: variables to be told
+    {"do": "boot", "config": F, "port": P, "log": L, "names": [...],
+     "without": ["REDIS_"]}              names: variables to be told; without: prefixes of those to forget
     {"do": "stop"}
 
     {"event": "ready"}, {"event": "broken", "error": "..."}
@@ -17,6 +18,7 @@ goes; and when the host is killed, the child reads the end of a pipe and ends it
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -25,7 +27,6 @@ import shutil
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,6 @@ __all__ = ["Host", "main"]
 
 NICENESS: Final = 10  # the gateway beside us comes first
 POLL_S: Final = 0.02
-GRACE_S: Final = 3.0  # from SIGTERM to SIGKILL
 READ_BYTES: Final = 65536
 
 
@@ -100,32 +100,25 @@ class Host:
             self.tell(event="exited", status=os.waitstatus_to_exitcode(status))
 
     def _stop(self) -> None:
-        if self._child is None:
-            return
-        _signal_group(self._child, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_S
-        while time.monotonic() < deadline:
-            if os.waitpid(self._child, os.WNOHANG)[0]:
-                break
-            time.sleep(POLL_S)
-        else:
-            _signal_group(self._child, signal.SIGKILL)
+        if self._child is not None:
+            # At once: on its way out LiteLLM would flush what it counted to Redis and to its callbacks.
+            _kill_group(self._child)
             os.waitpid(self._child, 0)
-        self._forget()
+            self._forget()
 
     def _forget(self) -> None:
         if self._child is not None:
             # It may have started others, in its group.
-            _signal_group(self._child, signal.SIGKILL)
+            _kill_group(self._child)
             os.close(self._held)
         self._child = None
 
 
-def _signal_group(leader: int, number: int) -> None:
-    # The child may not have become a leader yet, or may be gone with all its group.
+def _kill_group(leader: int) -> None:
+    # It may not have become a leader yet, or be gone with all its group.
     for send in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            send(leader, number)
+            send(leader, signal.SIGKILL)
             return
 
 
@@ -139,6 +132,8 @@ def _run(request: dict[str, Any], lifeline: int) -> NoReturn:
         directory = Path(request["config"]).parent
         os.chdir(directory)
         sys.path.append(str(directory))
+        for name in [name for name in os.environ if name.startswith(tuple(request["without"]))]:
+            del os.environ[name]
         status = _run_litellm(request["config"], request["port"])
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -227,6 +222,8 @@ def main() -> int:
 def _import_litellm() -> None:
     for name in ("litellm.proxy.proxy_server", "litellm.proxy.proxy_cli", "uvicorn"):
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # the children need not look through it, nor copy it
 
 
 if __name__ == "__main__":
