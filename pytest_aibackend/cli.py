@@ -145,17 +145,7 @@ def _add_backups(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
     rehearse = actions.add_parser("rehearse", help="show the retention at work on scratch backups")
     restore = actions.add_parser("restore", help="deploy a backup, through the same gate as a reload")
     restore.add_argument("name", metavar="NAME")
-    restore.add_argument("--yes", "--force", action="store_true", help="do not ask")
-    restore.add_argument(
-        "--canary",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="let the real LiteLLM boot it first; default: where LiteLLM is installed",
-    )
-    restore.add_argument("--live", action="store_true", help="the gate asks the running services, too")
-    restore.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for another run to end"
-    )
+    _add_deploying(restore)
     for action in (listing, verify, rotate, rehearse, restore):
         action.add_argument(
             "--config", type=Path, default=Path("config"), metavar="DIR", help="default: config"
@@ -176,30 +166,8 @@ def _add_reload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     reload.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
     reload.add_argument("--validate-only", action="store_true", help="stop before anything is touched")
-    reload.add_argument(
-        "--yes", "--force", action="store_true", dest="yes", help="do not ask; no check is left out"
-    )
-    reload.add_argument(
-        "--canary",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="try the file with the real LiteLLM first (default: where that is installed)",
-    )
-    reload.add_argument("--live", action="store_true", help="ask the running services in the gate, too")
     reload.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    reload.add_argument(
-        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for another run to end (default: 0)"
-    )
-    reload.add_argument(
-        "--verify-completion", action="store_true", help="verify with a tiny completion (runs a model)"
-    )
-    reload.add_argument(
-        "--verify-within",
-        type=_seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="for the gateway to serve the new file (default: 60)",
-    )
+    _add_deploying(reload)
     reload.set_defaults(run=_reload)
 
     history = commands.add_parser("history", help="show the reloads: when, who, what, how they ended")
@@ -207,6 +175,33 @@ def _add_reload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     history.add_argument("--json", action="store_true", help="one JSON object a line")
     history.add_argument("-n", type=_count, metavar="N", dest="count", help="only the newest N")
     history.set_defaults(run=_history)
+
+
+def _add_deploying(command: argparse.ArgumentParser) -> None:
+    """Add the options of what ends in a new file for the gateway."""
+    command.add_argument(
+        "--yes", "--force", action="store_true", dest="yes", help="do not ask; no check is left out"
+    )
+    command.add_argument(
+        "--canary",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="try the file with the real LiteLLM first (default: where that is installed)",
+    )
+    command.add_argument("--live", action="store_true", help="ask the running services in the gate, too")
+    command.add_argument(
+        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for another run to end (default: 0)"
+    )
+    command.add_argument(
+        "--verify-completion", action="store_true", help="verify with a tiny completion (runs a model)"
+    )
+    command.add_argument(
+        "--verify-within",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="for the gateway to serve the new file (default: 60)",
+    )
 
 
 def _seconds(text: str) -> float:

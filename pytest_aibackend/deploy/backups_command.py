@@ -244,5 +244,7 @@ def _restore(place: _Place, arguments: argparse.Namespace) -> int:
             live=arguments.live,
             as_json=arguments.json,
             wait_s=arguments.wait,
+            verify_completion=arguments.verify_completion,
+            verify_within_s=arguments.verify_within,
         )
     )
