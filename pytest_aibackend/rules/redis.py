@@ -14,7 +14,7 @@ from pytest_aibackend.sources.backend import Backend
 if TYPE_CHECKING:
     from pytest_aibackend.probes.observations import RedisObservation
 
-__all__ = ["ENDPOINT", "NAMESPACE", "redis_params"]
+__all__ = ["ENDPOINT", "NAMESPACE", "redis_params", "redis_params_of"]
 
 _PARAMS: Final[Path] = ("litellm_settings", "cache_params")
 _KEEPS_ALL: Final = ("noeviction",)
@@ -23,11 +23,15 @@ _NEARLY_FULL: Final = 0.9
 
 
 def redis_params(backend: Backend) -> Mapping[str, Any] | None:
-    """Return the settings of the Redis that the gateway caches in, None where it has none.
+    """Return the settings of the Redis that the gateway caches in, None where it has none."""
+    return redis_params_of(backend.gateway.litellm_settings)
+
+
+def redis_params_of(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the settings of the Redis that some `litellm_settings` cache in, None where there is none.
 
     `cache: true` alone is a Redis that the environment names (LiteLLM 1.106.2, proxy/proxy_server.py).
     """
-    settings = backend.gateway.litellm_settings
     params = settings.get("cache_params")
     params = {} if params is None else params
     if settings.get("cache") is not True or not isinstance(params, dict):

@@ -1,4 +1,4 @@
-"""Load on a gateway: clients with kept connections and short requests, and long streams; who was answered how.
+"""Load on a gateway: clients with kept connections and short requests, long streams, and what came of them.
 
 Every request is sent once: a client that repeated it would hide what the gateway lost.
 """
@@ -144,13 +144,10 @@ class Load:
     async def _stream(self, client: httpx.AsyncClient) -> str:
         assert self.plan.stream_model is not None
         body = self._body(self.plan.stream_model, stream=True)
-        lines = []
         async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
             if not answer.is_success:
                 raise ValueError(f"status {answer.status_code}: {(await answer.aread())[:200]!r}")
-            async for line in answer.aiter_lines():
-                if line:
-                    lines.append(line)
+            lines = [line async for line in answer.aiter_lines() if line]
         if not lines or lines[-1] != "data: [DONE]":
             raise ValueError(f"the stream was cut after {len(lines)} lines")
         return "[DONE]"

@@ -46,6 +46,8 @@ class GatewayPlan:
     host: str
     port: int
     config_file: Path  # what LiteLLM is started with
+    state_dir: Path  # what a reload and the gateway tell one another
+    workers: int
     pidfile: Path | None  # where a reload looks for the process, if it is told to use a pid file
 
 
@@ -163,6 +165,8 @@ def _gateway(folder: Path, gateway: Mapping[str, Any], ports: Mapping[str, Any])
         host=host,
         port=port,
         config_file=config_file.resolve(),
+        state_dir=folder / str(deploy.get("state_dir") or ".aibackend/deploy"),
+        workers=int(deploy.get("workers") or 2),
         pidfile=folder / str(pidfile) if pidfile else None,
     )
 

