@@ -39,9 +39,9 @@ from pytest_aibackend.deploy.canary_words import (
     hide,
     is_port_taken,
     last_error,
+    redact,
     secret_values,
 )
-from pytest_aibackend.sources.secrets import redact_line
 from pytest_aibackend.sources.yaml_text import parse
 
 __all__ = ["Canary", "CanaryResult", "find_litellm"]
@@ -215,7 +215,7 @@ def _judge(host: Host, config: Path, port: int, trial: _Trial) -> list[str]:
         status = wait_ready(host, port, trial.deadline, trial.tell)
     except TimeoutError:
         last = last_error(_text_of(log))
-        said = f"; the last it said: {redact_line(last)[:200]}" if last else ""
+        said = f"; the last it said: {redact(last)[:200]}" if last else ""
         return [*problems, f"LiteLLM did not become ready within {trial.within_s:g} s{said}"]
     if status is not None:
         text = _text_of(log)
@@ -247,7 +247,7 @@ def _compare(port: int, trial: _Trial, log: Path) -> list[str]:
         if error.is_refusal and isinstance(general, dict) and general.get("custom_auth"):
             trial.tell("what is served was not compared: custom_auth does not accept the master key")
             return []
-        return [redact_line(str(error))]
+        return [redact(str(error))]
     expected = expected_of(trial.data, trial.environment)
     return differences(expected, answers.models, answers.info, drop_reasons(_text_of(log)))
 

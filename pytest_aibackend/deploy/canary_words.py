@@ -10,7 +10,7 @@ from typing import Any, Final
 from pytest_aibackend.deploy.canary_copy import REFERENCE, named_variables, show_path, walk
 from pytest_aibackend.sources.secrets import is_secret_key, redact_line
 
-__all__ = ["drop_reasons", "explain_exit", "hide", "is_port_taken", "last_error", "secret_values"]
+__all__ = ["drop_reasons", "explain_exit", "hide", "is_port_taken", "last_error", "redact", "secret_values"]
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 _TRACEBACK: Final = "Traceback (most recent call last):"
@@ -18,6 +18,13 @@ _LOG_LINE: Final = re.compile(r"(INFO|WARNING|ERROR|CRITICAL|DEBUG): |\d\d:\d\d:
 _DROPPED: Final = re.compile(r"Error creating deployment: (.*?), ignoring and continuing", re.DOTALL)
 _INPUT: Final = re.compile(r"input_value=.*?(, input_type|\])", re.DOTALL)
 _FURTHER: Final = re.compile(r"\s*For further information visit \S+?(?=,|\s|$)")
+_VALIDATION: Final = re.compile(
+    r"validation errors? for (?P<model>\w+)\n\s*(?P<field>\S+)\n\s*(?P<said>.*?)\s*\[type=", re.DOTALL
+)
+_PAIR: Final = re.compile(
+    r"""(?P<key>[\w.\-]+)(?P<is>["']?\s*[:=]\s*)(?P<value>"[^"]*"|'[^']*'|(?=\S*\d)[^\s,;)\]}]{6,})"""
+)
+_MODULES: Final = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")  # of an exception's class
 _SHOWN: Final = 400
 _SHORTEST_SECRET: Final = 4
 
@@ -68,10 +75,8 @@ def _drop_reason(error: str) -> str:
     if provider is not None:
         prefix, slash, _ = provider[1].partition("/")
         return f"unknown provider prefix '{prefix}/'" if slash else f"model '{prefix}' names no provider"
-    field = re.search(r"validation errors? for \w+\n(\S+)\n\s*(.*?)\s*\[type=", error, re.DOTALL)
-    if field is not None:
-        return f"{field[1]}: {field[2]}"
-    return _tidy(error)
+    field = _VALIDATION.search(error)
+    return f"{field['field']}: {field['said']}" if field is not None else _tidy(error)
 
 
 def is_port_taken(log: str) -> bool:
@@ -98,9 +103,18 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def redact(text: str) -> str:
+    """Return a line of a log or an answer without what may be a secret."""
+
+    def conceal(match: re.Match[str]) -> str:
+        return f"{match['key']}{match['is']}***" if is_secret_key(match["key"]) else match[0]
+
+    return redact_line(_PAIR.sub(conceal, text))
+
+
 def _tidy(error: str) -> str:
-    text = _INPUT.sub(r"input_value=***\1", _FURTHER.sub("", error))
-    text = " ".join(redact_line(line.strip()) for line in text.splitlines())
+    text = _INPUT.sub(r"input_value=***\1", _FURTHER.sub("", _MODULES.sub("", error)))
+    text = " ".join(redact(line.strip()) for line in text.splitlines())
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
@@ -178,6 +192,10 @@ def _wrong_shape(match: re.Match[str], data: Any) -> str:
     return ""
 
 
+def _validation(match: re.Match[str], _: Any) -> str:
+    return f"LiteLLM refuses the candidate: {match['model']}.{match['field']}: {match['said']}"
+
+
 def _entries(data: Any) -> list[Any]:
     listed = data.get("model_list") if isinstance(data, dict) else None
     return listed if isinstance(listed, list) else []
@@ -204,4 +222,5 @@ _KNOWN: Final[tuple[tuple[re.Pattern[str], Words], ...]] = (
     (re.compile(r"sequence item 0: expected str instance, (\w+) found"), _model_name),
     (re.compile(r"'(\w+)' object has no attribute '(?:get|items)'"), _wrong_shape),
     (re.compile(r"'(\w+)' object is not (?:subscriptable|iterable)"), _wrong_shape),
+    (_VALIDATION, _validation),
 )
