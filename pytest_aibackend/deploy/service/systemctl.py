@@ -132,7 +132,7 @@ _REMEDIES: Final[Iterable[tuple[str, str]]] = (
     (r"not active, cannot reload", "it does not run: `{start}`"),
     (
         r"not applicable for unit",
-        "{unit} has no ExecReload=: add `ExecReload=/bin/kill -HUP $MAINPID`, or use the one in deploy/systemd",
+        "{unit} has no ExecReload=: add `ExecReload=/bin/kill -HUP $MAINPID` to it",
     ),
     (
         r"start of the service was attempted too often|start request repeated",
