@@ -1,7 +1,7 @@
 # Each target sets up what it needs, in one environment: $(VENV). Python 3.11 or later, git and make are enough.
 #
 #   make check    the eleven checks on config/, offline: installs the package alone
-#   make demo     the embedded stack up, the eleven checks on it live, the stack down
+#   make demo     a newcomer's first minute: the stack up, the checks live, reloads under load, down
 #   make test     the whole test suite
 #   make lint     style, types, layers
 #   make ci       lint and test
@@ -24,7 +24,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 STACK := examples/embedded
-KEY_FILE := $(STACK)/.aibackend/stack/master-key
 SOAK_ROUNDS ?= 5
 ARGS ?=
 
@@ -36,13 +35,9 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 check: $(VENV)/.package
 	@$(BIN)/pytest checks/ $(ARGS)
 
-# Only a stack that was started here is taken down, and always: also when a check fails or on Ctrl-C.
+# Works on a scratch copy, and takes down what it started, also when something fails or on Ctrl-C.
 demo: $(VENV)/.stack
-	@$(BIN)/aibackend up --config $(STACK) --detach
-	@trap '$(BIN)/aibackend down --config $(STACK)' EXIT; \
-	if [ -z "$${LITELLM_MASTER_KEY:-}" ]; then LITELLM_MASTER_KEY=$$(cat $(KEY_FILE)); fi; \
-	export LITELLM_MASTER_KEY; \
-	$(BIN)/pytest checks/ --live --aibackend-config $(STACK) $(ARGS)
+	@$(BIN)/python -m pytest_aibackend.stack.demo $(STACK)
 
 # The real gateways boot one after the other: two at a time would starve each other on two cores.
 test: $(VENV)/.dev

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     params.n_gpu_layers = 0
     params.cpuparams.n_threads = 1  # two servers and a gateway share what may be two cores
     params.cpuparams_batch.n_threads = 1
-    params.n_threads_http = 4
+    params.n_threads_http = 64  # a kept connection holds one, also while it is idle
     params.cache_ram_mib = 0
     params.ui = False
     try:

@@ -34,6 +34,7 @@ class LoadPlan:
     streams: int = 3  # at any moment
     pauses_s: tuple[float, ...] = (0.0, 0.02, 0.2, 1.1)  # between requests; each client takes its own
     max_tokens: int = 4
+    stream_tokens: int = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,29 +128,32 @@ class Load:
             trouble = f"{type(error).__name__}: {error}"
         self.sent.append(Sent(began=began, ended=time.monotonic(), kind=kind, answer=answer, trouble=trouble))
 
-    def _body(self, model: str, **more: object) -> dict[str, object]:
+    def _body(self, model: str, max_tokens: int, **more: object) -> dict[str, object]:
         return {
             "model": model,
             "messages": [{"role": "user", "content": "hello"}],
-            "max_tokens": self.plan.max_tokens,
+            "max_tokens": max_tokens,
             **more,
         }
 
     async def _ask(self, client: httpx.AsyncClient) -> str:
-        answer = await client.post("/v1/chat/completions", json=self._body(self.plan.model))
+        answer = await client.post(
+            "/v1/chat/completions", json=self._body(self.plan.model, self.plan.max_tokens)
+        )
         if not answer.is_success:
             raise ValueError(f"status {answer.status_code}: {answer.text[:200]}")
         return str(answer.json()["choices"][0]["message"]["content"])
 
     async def _stream(self, client: httpx.AsyncClient) -> str:
         assert self.plan.stream_model is not None
-        body = self._body(self.plan.stream_model, stream=True)
+        body = self._body(self.plan.stream_model, self.plan.stream_tokens, stream=True)
         async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
             if not answer.is_success:
                 raise ValueError(f"status {answer.status_code}: {(await answer.aread())[:200]!r}")
             lines = [line async for line in answer.aiter_lines() if line]
         if not lines or lines[-1] != "data: [DONE]":
-            raise ValueError(f"the stream was cut after {len(lines)} lines")
+            end = lines[-1][:200] if lines else "nothing"
+            raise ValueError(f"the stream was cut after {len(lines)} lines, the last: {end}")
         return "[DONE]"
 
 

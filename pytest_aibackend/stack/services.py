@@ -143,6 +143,8 @@ def _litellm(gateway: GatewayPlan, key: str) -> Service:
         command=tuple(command),
         environment={
             "LITELLM_MASTER_KEY": key,
+            # A random model repeats itself; LiteLLM would take it for one that is caught in a loop.
+            "REPEATED_STREAMING_CHUNK_LIMIT": "100000",
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
         },
