@@ -10,7 +10,16 @@ from typing import Any, Final
 from pytest_aibackend.deploy.canary_copy import REFERENCE, named_variables, show_path, walk
 from pytest_aibackend.sources.secrets import is_secret_key, redact_line
 
-__all__ = ["drop_reasons", "explain_exit", "hide", "is_port_taken", "last_error", "redact", "secret_values"]
+__all__ = [
+    "drop_reasons",
+    "explain_error",
+    "explain_exit",
+    "hide",
+    "is_port_taken",
+    "last_error",
+    "redact",
+    "secret_values",
+]
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 _TRACEBACK: Final = "Traceback (most recent call last):"
@@ -40,6 +49,11 @@ def explain_exit(log: str, status: int, data: Any) -> str:
     error = last_error(log)
     if not error:
         return f"LiteLLM ended with status {status} and said nothing of the reason"
+    return explain_error(error, data)
+
+
+def explain_error(error: str, data: Any) -> str:
+    """Return one sentence for an exception that LiteLLM ended with; `data` is the configuration, parsed."""
     for pattern, words in _KNOWN:
         match = pattern.search(error)
         if match is not None and (said := words(match, data)):

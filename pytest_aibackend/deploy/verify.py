@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_aibackend.deploy.canary_words import explain_error
 from pytest_aibackend.litellm.served import ServedGroups, expected_groups, is_expansion
 from pytest_aibackend.serving.state import StateDir, WorkerNote, WorkerState, sha256
 from pytest_aibackend.sources import yaml_text
@@ -124,7 +125,8 @@ class _Watch:
             return _Seen(reasons=(f"the gateway refused the file: {gateway.refused_reason}",), is_final=True)
         failed = [note for note in self.state.failed_notes() if self._is_new(note, digest)]
         if failed:
-            return _Seen(reasons=(f"a worker could not start on it: {failed[-1].reason}",), is_final=True)
+            why = explain_error(failed[-1].reason, _parsed(self.raw))
+            return _Seen(reasons=(f"a worker could not start on it: {why}",), is_final=True)
         waiting = _waits_for(self.state.worker_notes(), digest, gateway.workers)
         if waiting:
             trouble = f"; {gateway.last_trouble}" if gateway.master is None else ""
