@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pytest_aibackend.deploy.backups import BackupError, read_backup
 from pytest_aibackend.deploy.console import Console
@@ -16,7 +17,8 @@ from pytest_aibackend.sources import yaml_text
 
 __all__ = ["STAGED_NAME", "generate_candidate", "restore_candidate", "show_difference"]
 
-STAGED_NAME = "litellm-unified.yaml"
+STAGED_NAME: Final = "litellm-unified.yaml"
+_NAMED: Final = 10
 
 
 def generate_candidate(site: Site, show: Console) -> bytes:
@@ -57,13 +59,12 @@ def show_difference(site: Site, old: bytes | None, new: bytes, show: Console) ->
     show.report.removed = sum(line.startswith("-") for line in changed)
     show.diff(diff)
     before, after = _groups(old), _groups(new)
-    parts = [f"+{show.report.added} -{show.report.removed} lines"]
-    for sign, names in (("+", after - before), ("-", before - after)):
-        if names:
-            parts.append(
-                f"model groups {sign} {', '.join(sorted(names)[:10])}" + (" ..." if len(names) > 10 else "")
-            )
-    show.say("change    " + "; ".join(parts))
+    changes = [f"+{name}" for name in sorted(after - before)] + [
+        f"-{name}" for name in sorted(before - after)
+    ]
+    more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
+    groups = f"; model groups: {', '.join(changes[:_NAMED])}{more}" if changes else "; the same model groups"
+    show.say(f"{'change':<9} +{show.report.added} -{show.report.removed} lines{groups}")
 
 
 def _text(raw: bytes | None) -> str:

@@ -103,6 +103,14 @@ def record_of(report: Report, began: dt.datetime) -> dict[str, Any]:
         if report.gate
         else None,
         "canary": {name: report.canary[name] for name in ("ok", "seconds")} if report.canary else None,
-        "seconds": {step.name: step.seconds for step in report.steps},
+        "seconds": _seconds(report),
         "recovered": [redact_line(text) for text in report.recovered],
     }
+
+
+def _seconds(report: Report) -> dict[str, float]:
+    """Return what each phase took; one that was done twice, as in a rollback, with its sum."""
+    taken: dict[str, float] = {}
+    for step in report.steps:
+        taken[step.name] = round(taken.get(step.name, 0.0) + step.seconds, 3)
+    return taken

@@ -30,7 +30,7 @@ from pytest_aibackend.deploy.lock import LockedError, Owner, exclusive
 from pytest_aibackend.deploy.report import INTERRUPTED_BY, Outcome, Report, StopRun
 from pytest_aibackend.deploy.service import ServiceError
 from pytest_aibackend.deploy.site import Site
-from pytest_aibackend.deploy.staging import clear_remains, staging_area
+from pytest_aibackend.deploy.staging import clear_staging, make_staging_area
 from pytest_aibackend.deploy.swap import SwapError, read_deployed
 from pytest_aibackend.deploy.transaction import Failed, Settled, commit, confirm, settle
 from pytest_aibackend.findings import Severity
@@ -93,6 +93,7 @@ def _run_alone(
             with _ending(show):
                 _Run(request, site, show, interrupts, canary).go(dead)
             interrupts.ignore_all()
+            clear_staging(site.state)
             _note_in_history(site, show, began, rotate=True)
     except LockedError as error:
         show.report.end(Outcome.LOCKED, str(error))
@@ -119,7 +120,7 @@ class _Run:
         if dead is not None:
             self._show.note(f"took over the lock of {dead.describe()}: it has ended")
         self._recover()
-        clear_remains(self._site.state.path)
+        clear_staging(self._site.state)
         before = read_deployed(self._site.target)
         candidate = self._make_candidate()
         self._report.old_sha256 = None if before is None else sha256(before)
@@ -167,8 +168,8 @@ class _Run:
         return candidates.generate_candidate(self._site, self._show)
 
     def _pass_gate(self, candidate: bytes) -> None:
-        with self._show.step("gate") as step, staging_area(self._site.state.path) as area:
-            staged = area / candidates.STAGED_NAME
+        with self._show.step("gate") as step:
+            staged = make_staging_area(self._site.state) / candidates.STAGED_NAME
             write_private(staged, candidate)
             is_restore = self._request.restore is not None
             verdict = run_gate(
@@ -307,7 +308,7 @@ class _Run:
             self._show.error(f"rolled back: {settled.text}")
         else:
             self._report.end(Outcome.UNHEALTHY, f"{why}; {settled.text}")
-            self._show.error(settled.text, f"look into the log of {self._site.service.label}")
+            self._show.error(settled.text, "look into the gateway's log, and start it again by hand")
 
 
 def _site(request: Request) -> Site:

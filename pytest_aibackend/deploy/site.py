@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_aibackend.deploy.service import Service, ServiceError, service_of
-from pytest_aibackend.serving.state import StateDir, WorkerState, sha256
+from pytest_aibackend.serving.state import StateDir, sha256
 from pytest_aibackend.sources import yaml_text
 from pytest_aibackend.sources.backend import Backend
 
@@ -66,8 +66,7 @@ class Site:
         """Say whether all workers serve these bytes; None where the gateway keeps no notes that say it."""
         if self.state.gateway_note() is None:
             return None
-        ready = [note.sha256 for note in self.state.worker_notes() if note.state is WorkerState.READY]
-        return bool(ready) and set(ready) == {sha256(raw)}
+        return {note.sha256 for note in self.state.worker_notes() if note.serves} == {sha256(raw)}
 
     def verified_bytes(self) -> bytes | None:
         """Return the bytes that were verified last, None where there are none."""

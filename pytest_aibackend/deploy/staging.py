@@ -6,41 +6,34 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["clear_remains", "staging_area"]
+from pytest_aibackend.serving.state import StateDir
+
+__all__ = ["clear_staging", "make_staging_area"]
 
 _FOLDER: Final = "staging"
-# What `write_private` is writing when its process is killed. Only a run of ours writes these, under the lock;
-# verified.* is written by the gateway, too, so it is left until it is surely nobody's.
-_OURS: Final = (".journal.*", ".approved.json.*")
+# What `write_private` leaves when its process is killed over it.
+_HALF_WRITTEN: Final = (".journal.*", ".approved.json.*")
+_HALF_VERIFIED: Final = ".verified.*"
 
 
-@contextlib.contextmanager
-def staging_area(state: Path) -> Iterator[Path]:
-    """Yield an empty directory that nobody else can look into, gone at the end; raises OSError."""
-    folder = state / _FOLDER
+def make_staging_area(state: StateDir) -> Path:
+    """Return an empty directory that nobody else can look into; raises OSError."""
+    folder = state.path / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    area = Path(tempfile.mkdtemp(dir=folder, prefix=f"{os.getpid()}-"))
-    try:
-        yield area
-    finally:
-        clear_remains(state)
+    return Path(tempfile.mkdtemp(dir=folder, prefix=f"{os.getpid()}-"))
 
 
-def clear_remains(state: Path) -> int:
-    """Remove every staging area and half-written file; return how many. Call it only with the lock held."""
-    folder = state / _FOLDER
-    found = [*folder.glob("*")] if folder.is_dir() else []
-    for path in found:
-        shutil.rmtree(path, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-    halves = [path for pattern in _OURS for path in state.glob(pattern)]
-    for path in halves:
-        with contextlib.suppress(OSError):
-            path.unlink()
-    return len(found) + len(halves)
+def clear_staging(state: StateDir) -> None:
+    """Remove every staging area and half-written file. Call it with the lock held: none is in use."""
+    shutil.rmtree(state.path / _FOLDER, ignore_errors=True)
+    patterns = [*_HALF_WRITTEN]
+    if state.verified() is not None:
+        patterns.append(_HALF_VERIFIED)  # else the gateway, which takes no lock, may be writing it just now
+    for pattern in patterns:
+        for path in state.path.glob(pattern):
+            with contextlib.suppress(OSError):
+                path.unlink()

@@ -79,7 +79,7 @@ def commit(
         return
     seen = _verify(site, show, candidate)
     if not seen.ok:
-        raise Failed("; ".join(seen.reasons))
+        raise Failed(f"the gateway does not serve the candidate: {'; '.join(seen.reasons)}")
     interrupts.ignore_all()
     journal.reach(Reached.VERIFIED)
     _keep(site, candidate)
@@ -183,8 +183,11 @@ def _back_up(site: Site, journal: Journal, show: Console, old: bytes | None) -> 
         show.report.backup = path.name
         journal.reach(Reached.BACKED_UP, backup=path.name)
         plan = rotate(site.backup_dir, site.backend.gateway.deploy.retention, now, dry_run=False)
-        gone = sum(not kept.reasons for kept in plan)
+        kept_on = [kept for kept in plan if kept.trouble]
+        gone = sum(not kept.reasons and not kept.trouble for kept in plan)
         step.passed(str(path) + (f", {gone} older deleted" if gone else ""))
+    for kept in kept_on:
+        show.note(f"the old backup {kept.name} could not be deleted: {kept.trouble}")
 
 
 def _signal(site: Site, show: Console, journal: Journal | None = None) -> bool:
@@ -224,6 +227,7 @@ def _verify(site: Site, show: Console, raw: bytes) -> Verification:
             within_s=site.verify_within_s,
             completion=site.verify_completion,
             tell=step.tell,
+            environment=site.environment,
         )
         if seen.ok:
             workers = f"{seen.workers} worker{'s' if seen.workers != 1 else ''}"

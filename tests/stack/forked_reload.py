@@ -1,0 +1,142 @@
+"""Runs many reloads quickly: a process that has everything imported, and forks a child for each.
+
+`ForkedReloads` is the test's side. The child may be killed, or sent a signal, at the N-th act that touches
+the file system or another process; Python itself announces these acts (`sys.addaudithook`) beforehand.
+The gate is left open in the child, unless it is asked for: it is tested elsewhere and takes the most time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from tests.stack.reloading import ROOT, Deployment
+
+ACTS: Final = frozenset(
+    {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.kill", "os.chmod", "shutil.rmtree"}
+)
+# The soak looks at each file that is opened for writing, too.
+OPENS: Final = bool(os.environ.get("AIBACKEND_SOAK"))
+
+
+class ForkedReloads:
+    """The forking process; use it as a context manager."""
+
+    def __init__(self, site: Deployment) -> None:
+        self.site = site
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.stack.forked_reload"],
+            env=self.site.environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._read() == "ready"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def begin(
+        self, *, at_act: int | None = None, number: int = signal.SIGKILL, within_s: float = 10.0
+    ) -> int:
+        """Begin a reload; return its pid. At its `at_act`-th act it sends itself the signal `number`."""
+        asked = {"config": str(self.site.dir), "at_act": at_act, "signal": int(number), "within_s": within_s}
+        self._write(json.dumps(asked))
+        return int(self._read())
+
+    def end(self) -> tuple[int, dict[str, Any] | None, int]:
+        """Wait for it; return its status (negative for a signal), its document, and the number of acts."""
+        self._write("wait")
+        answer = json.loads(self._read())
+        document = json.loads(answer["out"]) if answer["out"] else None
+        return int(answer["status"]), document, int(answer["acts"])
+
+    def reload(self, **more: Any) -> tuple[int, dict[str, Any] | None, int]:
+        """Begin one and wait for it."""
+        self.begin(**more)
+        return self.end()
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+def serve() -> None:
+    """Fork a reload for each line of standard input."""
+    import pytest_aibackend.deploy.verify
+    import pytest_aibackend.probes.run  # noqa: F401 # imported once, for all children
+    from pytest_aibackend.deploy import pipeline
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        out, out_end = os.pipe()
+        acts, acts_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(out_end, 1)
+            status = 70
+            try:
+                status = reload_in_child(pipeline, asked, acts_end)
+                sys.stdout.flush()
+            finally:
+                os._exit(status)
+        os.close(out_end)
+        os.close(acts_end)
+        print(pid, flush=True)
+        sys.stdin.readline()
+        said = Path(f"/dev/fd/{out}").read_text(encoding="utf-8")
+        counted = Path(f"/dev/fd/{acts}").read_bytes()
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        os.close(out)
+        os.close(acts)
+        print(json.dumps({"status": status, "out": said, "acts": len(counted)}), flush=True)
+
+
+def reload_in_child(pipeline: Any, asked: dict[str, Any], acts: int) -> int:
+    from pytest_aibackend.deploy.gate import Verdict
+
+    verdict = Verdict(reasons=(), findings=(), warnings=0, checks=11, skipped=0)
+    pipeline.run_gate = lambda *_arguments, **_more: verdict
+    seen = 0
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal seen
+        is_write = event == "open" and bool(int(arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR))
+        if event not in ACTS and not (is_write and OPENS):
+            return
+        seen += 1
+        os.write(acts, b".")
+        if seen == asked["at_act"]:
+            os.kill(os.getpid(), asked["signal"])
+
+    request = pipeline.Request(
+        config_dir=Path(asked["config"]),
+        canary=False,
+        as_json=True,
+        verify_within_s=asked["within_s"],
+    )
+    sys.addaudithook(count)
+    return int(pipeline.run(request))
+
+
+if __name__ == "__main__":
+    serve()

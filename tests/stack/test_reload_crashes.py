@@ -1,0 +1,170 @@
+"""A reload that is killed, wherever: the deployed file is whole, and the next run finishes or undoes it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_aibackend.litellm.generate import render
+from pytest_aibackend.serving.state import sha256
+from pytest_aibackend.sources.backend import load_backend
+from tests.stack.forked_reload import ForkedReloads
+from tests.stack.reloading import Deployment, deployment, wait_for
+
+MOMENTS = 200 if os.environ.get("AIBACKEND_SOAK") else 20
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Deployment]:
+    with deployment(tmp_path / "site") as made:
+        yield made
+
+
+@pytest.fixture
+def reloads(site: Deployment) -> Iterator[ForkedReloads]:
+    """A deployment whose gateway runs and serves what is deployed."""
+    with ForkedReloads(site) as made:
+        assert made.reload()[0] == 0
+        site.start()
+        assert made.reload()[0] == 0
+        yield made
+
+
+class Change:
+    """One change of the sources, and what it would deploy."""
+
+    def __init__(self, site: Deployment, number: int) -> None:
+        self.site = site
+        self.old = site.deployed_sha256()
+        site.serve("alpha", f"model-{number}")
+        self.new = sha256(render(load_backend(site.dir)).encode())
+        assert self.new != self.old
+
+    def check_after_kill(self) -> None:
+        """Whatever happened: the file is one of the two, whole, and the gateway serves one of the two."""
+        assert self.site.deployed_sha256() in (self.old, self.new)
+        verified = self.site.state.verified()
+        if verified is not None:
+            assert verified.sha256 in (self.old, self.new)
+        assert self.site.served_sha256() in (self.old, self.new)
+
+    def check_recovery(self, reloads: ForkedReloads) -> dict[str, Any]:
+        """The next run says what it found, and ends as if nothing had been."""
+        journal = self.site.state.path / "journal.json"
+        was_under_way = journal.exists()
+        status, document, _ = reloads.reload()
+        assert status == 0, document
+        assert document is not None
+        assert bool(document["recovered"]) == was_under_way
+        self.check_at_rest()
+        return document
+
+    def check_at_rest(self) -> None:
+        site = self.site
+        assert site.leftovers() == []
+        assert site.deployed_sha256() == site.served_sha256() == self.new
+        verified = site.state.verified()
+        assert verified is not None
+        assert verified.sha256 == self.new
+        assert site.state.approved() == ""
+
+
+def test_killed_at_every_act(site: Deployment, reloads: ForkedReloads) -> None:
+    """The run is killed before its first act that touches anything, then before its second, to the last."""
+    said = set()
+    act = total = 0
+    while act <= total:
+        act += 1
+        change = Change(site, act)
+        status, _, total = reloads.reload(at_act=act)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        change.check_after_kill()
+        document = change.check_recovery(reloads)
+        said |= {text.partition("was killed after ")[2] for text in document["recovered"]}
+    assert act > 20, "so many acts there are at least"
+    for step in ("intended", "backed up", "swapped", "signalled", "verified"):
+        assert any(text.startswith(f"'{step}'") for text in said), said
+    assert any(text.endswith("it had touched nothing") for text in said)
+    assert any(text.endswith("and the gateway serves it again") for text in said)
+    assert any("had been verified" in text for text in said)
+
+
+def test_killed_at_random_moments(site: Deployment, reloads: ForkedReloads) -> None:
+    change = Change(site, 0)
+    began = time.monotonic()
+    assert reloads.reload()[0] == 0
+    usual = time.monotonic() - began
+    moments = random.Random(7)
+    killed = 0
+    for number in range(1, MOMENTS + 1):
+        change = Change(site, number)
+        pid = reloads.begin()
+        time.sleep(moments.uniform(0, usual))
+        os.kill(pid, signal.SIGKILL)
+        status, _, _ = reloads.end()
+        killed += status != 0
+        change.check_after_kill()
+        change.check_recovery(reloads)
+    assert killed > MOMENTS / 4
+
+
+def test_recovery_that_is_killed_itself(site: Deployment, reloads: ForkedReloads) -> None:
+    """The run dies after the swap, and each recovery after it too, one act later each time."""
+    change = Change(site, 1)
+    act = 1
+    while not (site.state.path / "journal.json").exists() or site.deployed_sha256() == change.old:
+        assert reloads.reload(at_act=act)[0] == -signal.SIGKILL
+        act += 1
+    for later in range(1, 60):
+        status, document, _ = reloads.reload(at_act=later)
+        if status == 0:
+            break
+        change.check_after_kill()
+    assert status == 0, document
+    change.check_at_rest()
+
+
+def test_interrupted_at_every_act(site: Deployment, reloads: ForkedReloads) -> None:
+    """Before the swap nothing is touched, after it all is undone, by the run itself."""
+    seen = set()
+    for act in range(1, 200):
+        number = signal.SIGTERM if act % 2 else signal.SIGINT
+        change = Change(site, act)
+        status, document, total = reloads.reload(at_act=act, number=number)
+        assert document is not None
+        assert document["exit"] == status
+        seen.add(status)
+        assert status in (0, 3, 128 + number), document
+        if status:
+            assert site.deployed_sha256() == change.old
+            assert number.name in document["reason"]
+        assert site.leftovers() == []
+        wait_for(lambda: site.served_sha256() == site.deployed_sha256())
+        if act > total:
+            break
+    assert seen == {0, 3, 128 + signal.SIGTERM, 128 + signal.SIGINT}
+
+
+def test_a_file_that_somebody_else_changed_since_is_kept(site: Deployment, reloads: ForkedReloads) -> None:
+    change = Change(site, 1)
+    act = 1
+    while site.deployed_sha256() == change.old:
+        assert reloads.reload(at_act=act)[0] == -signal.SIGKILL
+        act += 1
+    site.target.write_bytes(b"# by hand\n" + site.target.read_bytes())
+    by_hand = site.target.read_bytes()
+    status, document, _ = reloads.reload()
+    assert status == 0
+    assert document is not None
+    assert "changed by somebody else since" in document["recovered"][0]
+    assert site.backups()[-1].read_bytes() == by_hand, "it is replaced now, and can be had back"
+    change.check_at_rest()
