@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.aibackend(8), pytest.mark.critical, pytest.mark.live]
 
 
 def test_gateway_endpoint(endpoint: Subjects, assert_clean: AssertClean) -> None:
-    """Liveness, readiness, the list of models and the key are as they should be."""
+    """Liveness, readiness, the list of models, the key and the workers are as they should be."""
     assert_clean(endpoint)
 
 

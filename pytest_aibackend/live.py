@@ -18,6 +18,7 @@ from pytest_aibackend.probes.targets import (
     ProbeTargets,
     ProviderTarget,
     RedisTarget,
+    ServingTarget,
 )
 from pytest_aibackend.rules.redis import redis_params_of
 from pytest_aibackend.sources.backend import Backend
@@ -25,7 +26,7 @@ from pytest_aibackend.sources.backend import Backend
 if TYPE_CHECKING:
     from pytest_aibackend.probes.observations import Observations
 
-__all__ = ["Seen", "observe", "redis_target", "redis_target_of", "targets_of"]
+__all__ = ["Seen", "observe", "redis_target", "redis_target_of", "serving_target", "targets_of"]
 
 MASTER_KEY: Final = "LITELLM_MASTER_KEY"
 _REFERENCE: Final = "os.environ/"
@@ -99,7 +100,19 @@ def targets_of(
         for name, entry in backend.ports.items()
         if name in services
     )
-    return ProbeTargets(providers=providers, gateways=gateways, redis=(redis,) if redis else (), ports=ports)
+    return ProbeTargets(
+        providers=providers,
+        gateways=gateways,
+        redis=(redis,) if redis else (),
+        ports=ports,
+        serving=serving_target(backend) if "gateway-endpoint" in selected else None,
+    )
+
+
+def serving_target(backend: Backend) -> ServingTarget:
+    """Return where the gateway's own notes are."""
+    deploy = backend.gateway.deploy
+    return ServingTarget(state_dir=backend.resolve(deploy.state_dir), file=backend.resolve(deploy.path))
 
 
 def _provider_target(backend: Backend, name: str) -> ProviderTarget:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pytest_aibackend.probes.plain import PlainData
+from pytest_aibackend.probes.serving import ServingObservation
 from pytest_aibackend.probes.state import State
 
 __all__ = [
@@ -225,6 +226,7 @@ class Observations(PlainData):
     gateways: tuple[GatewayObservation, ...] = ()
     redis: tuple[RedisObservation, ...] = ()
     ports: tuple[PortObservation, ...] = ()
+    serving: ServingObservation | None = None  # None: not looked at
     duration_s: float = 0.0
     timeout_s: float = 0.0
 

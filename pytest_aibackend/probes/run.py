@@ -10,7 +10,9 @@ from urllib.parse import unquote, urlsplit
 from pytest_aibackend.probes.observations import Observations
 from pytest_aibackend.probes.plain import PlainData
 from pytest_aibackend.probes.redact import Redactor
-from pytest_aibackend.probes.targets import ProbeTargets
+from pytest_aibackend.probes.serving import ServingObservation, look_at_serving
+from pytest_aibackend.probes.targets import ProbeTargets, ServingTarget
+from pytest_aibackend.serving.state import StateDir
 
 __all__ = ["DEFAULT_TIMEOUT_S", "run_probes"]
 
@@ -45,6 +47,7 @@ def run_probes(targets: ProbeTargets, *, timeout_s: float = DEFAULT_TIMEOUT_S) -
         gateways=_redact(seen.gateways, redactor),
         redis=_redact(seen.redis, redactor),
         ports=seen.ports,
+        serving=_look_at_notes(targets.serving),
         duration_s=time.perf_counter() - begin,
         timeout_s=timeout_s,
     )
@@ -75,6 +78,10 @@ async def _probe_all(targets: ProbeTargets, timeout_s: float) -> Observations:
         redis=tuple(task.result() for task in caches),
         ports=ports.result(),
     )
+
+
+def _look_at_notes(target: ServingTarget | None) -> ServingObservation | None:
+    return None if target is None else look_at_serving(StateDir(target.state_dir), target.file)
 
 
 def _secrets(targets: ProbeTargets) -> Iterable[str | None]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 from pytest_aibackend.probes.redact import redact_url
 
-__all__ = ["GatewayTarget", "PortTarget", "ProbeTargets", "ProviderTarget", "RedisTarget"]
+__all__ = [
+    "GatewayTarget",
+    "PortTarget",
+    "ProbeTargets",
+    "ProviderTarget",
+    "RedisTarget",
+    "ServingTarget",
+]
 
 
 class _ShownRedacted:
@@ -77,6 +85,14 @@ class PortTarget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ServingTarget:
+    """The state directory that a gateway of ours writes its notes into, and the file deployed for it."""
+
+    state_dir: Path
+    file: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeTargets:
     """Everything that one run probes."""
 
@@ -84,3 +100,4 @@ class ProbeTargets:
     gateways: tuple[GatewayTarget, ...] = ()
     redis: tuple[RedisTarget, ...] = ()
     ports: tuple[PortTarget, ...] = ()
+    serving: ServingTarget | None = None

@@ -5,6 +5,7 @@ from pytest_aibackend.rules import chains as _chains  # noqa: F401
 from pytest_aibackend.rules import gateway_address as _gateway_address  # noqa: F401
 from pytest_aibackend.rules import gateway_file as _gateway_file  # noqa: F401
 from pytest_aibackend.rules import gateway_health as _gateway_health  # noqa: F401
+from pytest_aibackend.rules import gateway_serving as _gateway_serving  # noqa: F401
 from pytest_aibackend.rules import generated_config as _generated_config  # noqa: F401
 from pytest_aibackend.rules import health_commands as _health_commands  # noqa: F401
 from pytest_aibackend.rules import mappings_schema as _mappings_schema  # noqa: F401

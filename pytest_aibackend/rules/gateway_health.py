@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDPOINTS", "MODEL_GROUPS"]
 
-_ENDPOINTS: Final = ("liveness", "readiness", "models", "key")
+_ENDPOINTS: Final = ("liveness", "readiness", "models", "key", "workers")
 
 
 def _groups(backend: Backend) -> list[str]:
@@ -206,7 +206,7 @@ def gateway_workers_disagree(live: LiveBackend) -> Iterator[Problem]:
                 for answer in seen.answers
             )
             yield _problem(
-                "models",
+                "workers",
                 f"of {seen.asks} asks, the gateway's workers listed {counts}",
                 "wait for the reload to end; if it lasts, restart the gateway",
             )

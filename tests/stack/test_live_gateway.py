@@ -17,7 +17,7 @@ from tests.fakes.vllm import VllmServer
 from tests.stack.live_config import Judged, StandInGateway, judge, run_checks, write_config
 
 WRONG_KEY = "sk-wrong-0f4c8e7713"
-ENDPOINTS = ("liveness", "readiness", "models", "key")
+ENDPOINTS = ("liveness", "readiness", "models", "key", "workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +187,7 @@ class TestRealLiteLLM:
 
         assert good.returncode == 0, good.output
         assert good.check(8)["status"] == "passed"
-        assert good.check(8)["tests"] == 12
+        assert good.check(8)["tests"] == 13
         assert "test_gateway_model_group[Qwen/*]" in good.output
 
         bad = run_checks(folder, checks=(8,), env={"LITELLM_MASTER_KEY": WRONG_KEY})
@@ -245,7 +245,7 @@ class TestStandIns:
         with StandInGateway(["a", "b"], ["a"]) as server:
             judged = judge_gateway(tmp_path, server.url, SMALL)
 
-        assert judged.of("models") == [("gateway-workers-disagree", "error")]
+        assert judged.of("workers") == [("gateway-workers-disagree", "error")]
         assert "listed 1 model (6 times), 2 models (6 times)" in judged.message("gateway-workers-disagree")
         assert judged.of("b") == [("model-group-not-served", "error")]
         assert "some of its workers" in judged.message("model-group-not-served", "b")

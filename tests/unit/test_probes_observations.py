@@ -22,6 +22,8 @@ from pytest_aibackend.probes import (
     RedisObservation,
     State,
 )
+from pytest_aibackend.probes.serving import ServingObservation
+from pytest_aibackend.serving.state import GatewayNote, VerifiedNote, WorkerNote, WorkerState
 
 ANSWER = EndpointAnswer(endpoint="/x", state=State.OK, detail="fine", status_code=200, latency_s=1.0)
 FULL = Observations(
@@ -71,6 +73,19 @@ FULL = Observations(
             listeners=(Listener(address="::", pid=1),),
         ),
     ),
+    serving=ServingObservation(
+        file="litellm-unified.yaml",
+        deployed_sha256="ab",
+        verified=VerifiedNote(sha256="cd", at=1.5, by="reload"),
+        gateway=GatewayNote(
+            pid=1, start=2.0, master=None, workers=2, host="::1", port=4000, file="litellm-unified.yaml"
+        ),
+        workers=(
+            WorkerNote(
+                pid=3, start=4, started=5, master=1, state=WorkerState.LEAVING, sha256="cd", source="verified"
+            ),
+        ),
+    ),
     duration_s=0.5,
     timeout_s=5.0,
 )
@@ -81,6 +96,8 @@ def test_observations_survive_json() -> None:
     assert again == FULL
     assert again.providers[0].state is State.SLOW
     assert again.gateways[0].workers_disagree
+    assert again.serving is not None
+    assert again.serving.serving[0].state is WorkerState.LEAVING
     listeners = again.ports[0].listeners
     assert listeners is not None
     assert listeners[0].is_on_all_interfaces
