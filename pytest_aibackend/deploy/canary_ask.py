@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers", "AskError", "ask", "wait_ready"]
 
-KNOCK_S: Final = 5.0  # for one answer of a LiteLLM that is still starting
+KNOCK_S: Final = 2.0  # for one answer of a LiteLLM that is still starting
 ANSWER_S: Final = 30.0
 PACE_S: Final = 0.03
 QUIET_S: Final = 2.0  # a boot that takes longer is told of

@@ -175,7 +175,7 @@ def _start_no_ollama() -> None:
 
 
 @contextlib.contextmanager
-def _leave_with_client() -> Iterator[None]:
+def _leave_with_client(directory: Path) -> Iterator[None]:
     """End the process when the client goes; for the time in which nothing is read from standard input."""
     done = threading.Event()
 
@@ -184,6 +184,7 @@ def _leave_with_client() -> Iterator[None]:
         poll.register(0, 0)  # nothing but the end
         while not done.is_set():
             if poll.poll(100):
+                shutil.rmtree(directory, ignore_errors=True)
                 os._exit(1)
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -205,7 +206,7 @@ def main() -> int:
     sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
     host = Host(events)
     try:
-        with _leave_with_client():
+        with _leave_with_client(directory):
             _import_litellm()
     except BaseException as error:  # noqa: BLE001  (a broken installation fails in any way)
         traceback.print_exc()
