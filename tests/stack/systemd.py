@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -20,35 +21,53 @@ from typing import Final
 import psutil
 import pytest
 
-__all__ = ["Manager", "reason_to_skip", "system_manager", "user_manager"]
+__all__ = ["HOME", "USER", "Manager", "reason_to_skip", "system_manager", "user_manager"]
 
+ROOT: Final = Path(__file__).parents[2]
 SYSTEMD: Final = Path("/lib/systemd/systemd")
 PROGRAMS: Final = ("unshare", "nsenter", "setpriv", "mount", "systemctl", "systemd-analyze")
 READY_WITHIN_S: Final = 20.0
 TARGETS: Final = ("basic", "default", "multi-user", "network-online", "shutdown", "sysinit")
 TARGET: Final = "[Unit]\nDescription={name} of the tests\nDefaultDependencies=no\nAllowIsolate=yes\n"
 
-# $1: directory of this manager. Python may lie below /root, which others may not enter: it is put in again.
-PREPARE: Final = """
+# An unprivileged user that every machine has: whose manager it is, and who a service of the machine runs as.
+USER: Final = "daemon"
+HOME: Final = "/home/gateway"
+
+# $1: directory of this manager; then directories that have to be there although they may lie below /root,
+# which others may not enter.
+PREPARE: Final = f"""
 set -e
 mount --make-rprivate /
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/systemd/system /run/lock -m 755
-mkdir -p -m 700 "$XDG_RUNTIME_DIR"
+mkdir -p /run/systemd/system /run/systemd/unit-root /run/lock /run/units
+mount --bind "$1/units" /run/units
+mount --bind "$1/var-lib" /var/lib
+mount -t tmpfs -o mode=755 tmpfs /home
+mkdir {HOME}
+mount --bind "$1/home" {HOME}
+shift
+mkdir /run/root
+for kept in "$@"; do
+    case "$kept" in /root/*) mkdir -p "/run$kept" && mount --bind "$kept" "/run$kept";; esac
+done
+if rmdir /run/root 2>/dev/null; then :; else chmod 755 /run/root && mount --rbind /run/root /root; fi
 """
-START_USER: Final = PREPARE + """
-/lib/systemd/systemd --user --unit=basic.target --log-target=null &
+START_USER: Final = (
+    PREPARE
+    + f"""
+mkdir -p "$XDG_RUNTIME_DIR"
+chmod 700 "$XDG_RUNTIME_DIR"
+chown -R {USER} "$XDG_RUNTIME_DIR" /sys/fs/cgroup
+setpriv --reuid={USER} --regid={USER} --clear-groups \\
+    /lib/systemd/systemd --user --unit=basic.target --log-target=null &
 read -r _ || true
 """
-START_SYSTEM: Final = PREPARE + """
-mount --bind "$1/var-lib" /var/lib
-case "$2" in /root/*)
-    mkdir -p /run/python && mount --bind "$2" /run/python
-    mount -t tmpfs -o mode=755 tmpfs /root && mkdir -p "$2" && mount --move /run/python "$2";;
-esac
-exec /lib/systemd/systemd --system --unit=basic.target --show-status=no --log-target=null
-"""
+)
+START_SYSTEM: Final = (
+    PREPARE + "exec /lib/systemd/systemd --system --unit=basic.target --show-status=no --log-target=null"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,19 +86,21 @@ class Manager:
 
     @property
     def home(self) -> Path:
-        """The home directory of the user whose manager it is."""
+        """What is /home/gateway inside, the home directory of the user."""
         return self.folder / "home"
 
     @property
     def var_lib(self) -> Path:
-        """What a service of the machine finds as /var/lib."""
+        """What is /var/lib inside."""
         return self.folder / "var-lib"
 
     def run(
         self, *command: str, timeout: float = 60.0, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside, in this directory."""
+        """Run a command inside, in this directory, as the user whose manager it is, else as root."""
         inside = ["nsenter", f"--target={self.init.pid}", "--mount", "--pid", "--cgroup"]
+        if self.user:
+            inside += ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
         return subprocess.run(
             [*inside, "env", f"--chdir={Path.cwd()}", *command],
             capture_output=True,
@@ -106,6 +127,11 @@ class Manager:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         self.systemctl("daemon-reload")
+
+    def own(self, path: Path) -> None:
+        """Give a file or a directory with all that is in it to the user."""
+        for one in (path, *path.rglob("*")):
+            shutil.chown(one, USER, USER)
 
     def python(self, code: str, *arguments: str, timeout: float = 60.0) -> str:
         """Run Python inside, which must succeed, and return what it prints."""
@@ -137,7 +163,7 @@ def user_manager(folder: Path) -> Iterator[Manager]:
 
 @contextlib.contextmanager
 def system_manager(folder: Path) -> Iterator[Manager]:
-    """Start the systemd of a machine in namespaces, as their first process; end it and all that it started."""
+    """Start the systemd of a machine as first process of namespaces; end it and all that it started."""
     with _manager(folder, START_SYSTEM, user=False) as manager:
         yield manager
 
@@ -149,18 +175,17 @@ def _manager(folder: Path, script: str, *, user: bool) -> Iterator[Manager]:
         pytest.skip(reason)
     for name in ("units", "home", "var-lib"):
         (folder / name).mkdir(parents=True)
+    shutil.chown(folder / "home", USER, USER)
     for name in TARGETS:
         (folder / "units" / f"{name}.target").write_text(TARGET.format(name=name), encoding="ascii")
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": str(folder / "home"),
+        "HOME": HOME,
         "LANG": "C.UTF-8",
-        "XDG_RUNTIME_DIR": "/run/user/0",
-        "SYSTEMD_UNIT_PATH": str(folder / "units"),
-        "container": "tests",
+        "XDG_RUNTIME_DIR": f"/run/user/{pwd.getpwnam(USER).pw_uid}",
+        "SYSTEMD_UNIT_PATH": "/run/units",
     }
     with _control_group() as join, _started(join, script, folder, environment) as init:
-        del environment["container"]
         manager = Manager(user=user, folder=folder, init=init, environment=environment)
         _await_ready(manager)
         yield manager
@@ -172,7 +197,7 @@ def _started(
 ) -> Iterator[psutil.Process]:
     command = [*join, "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--uts", "--ipc"]
     command += ["--cgroup", "--fork", "--kill-child", "--mount-proc"]
-    command += ["bash", "-c", script, "bash", str(folder), sys.base_prefix]
+    command += ["bash", "-c", script, "bash", str(folder), sys.base_prefix, str(ROOT)]
     with (folder / "manager.log").open("wb") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=dict(environment)
