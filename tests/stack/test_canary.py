@@ -80,6 +80,8 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("deployed")
     good = "from litellm.integrations.custom_logger import CustomLogger\nhandler = CustomLogger()\n"
     modules = {"good": good, "hangs": HANG, "broken": "x = 1 +\n", "empty": ""}
+    refuse = "async def check(request, api_key):\n    raise Exception('not you')\n"
+    modules |= {"sibling": "x = 1\n", "theirs": f"import sibling\n{refuse}"}
     modules["killed"] = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
     for name, text in modules.items():
         (folder / f"{name}.py").write_text(text)
@@ -234,6 +236,14 @@ def test_what_litellm_refuses_or_drops_is_said_in_plain_words(warm: Warm, name: 
     assert not result.ok
     (problem,) = result.problems
     assert re.search(said, problem), problem
+
+
+def test_modules_beside_the_deployed_file_are_found_and_a_custom_check_of_keys_is_left_alone(
+    warm: Warm,
+) -> None:
+    general = {"master_key": "os.environ/LITELLM_MASTER_KEY", "custom_auth": "theirs.check"}
+    assert warm.try_out(candidate(general_settings=general)).problems == ()
+    assert "what is served was not compared: custom_auth does not accept the master key" in warm.told
 
 
 def test_every_trouble_is_told_at_once_and_no_secret_with_it(warm: Warm) -> None:

@@ -42,8 +42,8 @@ CASES: dict[str, tuple[str, Any, str]] = {
         "ValueError: Invalid routing_strategy: 'nope'. Valid options: ['simple-shuffle', 'lar1']. Check it.",
         MODELS,
         (
-            "router_settings.routing_strategy is 'nope', which LiteLLM does not know; it knows simple-shuffle,"
-            " lar1"
+            "router_settings.routing_strategy is 'nope', which LiteLLM does not know; "
+            "it knows simple-shuffle, lar1"
         ),
     ),
     "fallback": (
@@ -65,8 +65,8 @@ CASES: dict[str, tuple[str, Any, str]] = {
         "ImportError: Could not import handler from my_callbacks",
         {**MODELS, "litellm_settings": {"callbacks": ["my_callbacks.handler"]}},
         (
-            "litellm_settings.callbacks[0] names my_callbacks.handler, but LiteLLM cannot import 'handler' from"
-            " 'my_callbacks'"
+            "litellm_settings.callbacks[0] names my_callbacks.handler, but LiteLLM cannot import 'handler' "
+            "from 'my_callbacks'"
         ),
     ),
     "misplaced": (
