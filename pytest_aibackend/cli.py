@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915 # a list of commands
     for name, text in (
         ("up", "start the embedded stack: Valkey, two llama.cpp servers and LiteLLM"),
         ("down", "stop the embedded stack"),
-        ("status", "show the embedded stack"),
+        ("status", "show what runs, what the gateway serves, and what is wrong with it"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument(
@@ -268,13 +268,15 @@ def _ports(arguments: argparse.Namespace, _rest: list[str]) -> int:
 
 
 def _stack(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    if arguments.command == "status":
+        from pytest_aibackend.status_command import status
+
+        return status(arguments.config, as_json=arguments.json)
     from pytest_aibackend.stack import commands
 
     if arguments.command == "up":
         return commands.up(arguments.config, detach=arguments.detach)
-    if arguments.command == "down":
-        return commands.down(arguments.config)
-    return commands.status(arguments.config, as_json=arguments.json)
+    return commands.down(arguments.config)
 
 
 def _serve(arguments: argparse.Namespace, passed_on: list[str]) -> int:

@@ -23,7 +23,7 @@ from typing import Final
 
 from pytest_aibackend.serving.state import is_alive, process_start
 
-__all__ = ["LockedError", "Owner", "exclusive", "user_name"]
+__all__ = ["LockedError", "Owner", "exclusive", "holder", "user_name"]
 
 _POLL_S: Final = 0.1
 
@@ -96,6 +96,19 @@ def exclusive(
         with contextlib.suppress(OSError):
             path.unlink()
         os.close(descriptor)
+
+
+def holder(path: Path) -> Owner | None:
+    """Return who holds the lock, as its file says, without touching it; None where nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        owner = _read_owner(descriptor)
+    finally:
+        os.close(descriptor)
+    return owner if owner and not owner.is_gone else None
 
 
 def _acquire(path: Path, wait_s: float, tell: Callable[[str], None] | None) -> int:

@@ -28,7 +28,7 @@ from pytest_aibackend.probes.redact import clean_text, redact_url
 from pytest_aibackend.probes.targets import GatewayTarget
 from pytest_aibackend.probes.urls import BadUrlError, BaseUrl, parse_base_url
 
-__all__ = ["probe_gateway"]
+__all__ = ["probe_gateway", "probe_liveness"]
 
 READINESS = "/health/readiness"
 DETAILS = "/health/readiness/details"  # wants a key; has the version and the cache's type
@@ -118,6 +118,16 @@ async def probe_gateway(target: GatewayTarget, budget: Budget) -> GatewayObserva
         no_key_status=no_key.status,
         completions=completions,
     )
+
+
+async def probe_liveness(url: str, timeout_s: float) -> EndpointAnswer:
+    """Ask only whether the gateway lives, which takes no key and leaves nothing in its log."""
+    try:
+        base = parse_base_url(url)
+    except BadUrlError as error:
+        return EndpointAnswer(endpoint="", state=State.BAD_URL, detail=str(error))
+    async with HttpAsker(base, Budget(timeout_s), headers={}, keep=False) as asker:
+        return _judge_liveness(await asker.ask(base.root + LIVELINESS))
 
 
 def _key_headers(key: str | None) -> dict[str, str]:

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pytest_aibackend.probes.observations import Observations
+from pytest_aibackend.probes.observations import EndpointAnswer, Observations
 from pytest_aibackend.probes.plain import PlainData
 from pytest_aibackend.probes.redact import Redactor
 from pytest_aibackend.probes.serving import ServingObservation, look_at_serving
 from pytest_aibackend.probes.targets import ProbeTargets, ServingTarget
 from pytest_aibackend.serving.state import StateDir
 
-__all__ = ["DEFAULT_TIMEOUT_S", "run_probes"]
+__all__ = ["DEFAULT_TIMEOUT_S", "ask_liveness", "run_probes"]
 
 DEFAULT_TIMEOUT_S = 5.0
 
@@ -51,6 +51,14 @@ def run_probes(targets: ProbeTargets, *, timeout_s: float = DEFAULT_TIMEOUT_S) -
         duration_s=time.perf_counter() - begin,
         timeout_s=timeout_s,
     )
+
+
+def ask_liveness(url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> EndpointAnswer:
+    """Ask a gateway whether it lives, and nothing else."""
+    from pytest_aibackend.probes.gateway import probe_liveness
+    from pytest_aibackend.probes.loop import run_loop
+
+    return run_loop(probe_liveness(url, timeout_s))
 
 
 async def _probe_all(targets: ProbeTargets, timeout_s: float) -> Observations:

@@ -1,23 +1,22 @@
-"""`aibackend up`, `down` and `status`: what they do, and what they tell a person.
+"""`aibackend up` and `down`: what they do, and what they tell a person.
 
-Exit codes: 0 done (or, for `status`, everything runs), 1 failed or not everything runs, 2 wrong usage: a
-configuration that cannot be run, or the extra `stack` is not installed.
+Exit codes: 0 done, 1 failed, 2 wrong usage: a configuration that cannot be run, or the extra `stack` is not
+installed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_aibackend.stack.guard import Guard
 from pytest_aibackend.stack.plan import StackPlan, StackPlanError, read_stack_plan
-from pytest_aibackend.stack.state import ServiceRecord, StackBusyError, StackState, StateDir
+from pytest_aibackend.stack.state import StackBusyError, StackState, StateDir
+from pytest_aibackend.stack.status import KEY_VARIABLE, where_the_key_is
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
     from pytest_aibackend.stack.services import Service
     from pytest_aibackend.stack.supervisor import Stack
 
-__all__ = ["down", "master_key", "status", "up"]
+__all__ = ["down", "master_key", "up"]
 
-KEY_VARIABLE = "LITELLM_MASTER_KEY"
 DOWN_WITHIN_S = 30.0
 WATCH_S = 0.3
 NOTHING = "nothing is running"
@@ -97,27 +95,6 @@ def down(config_dir: Path) -> int:
         return 1
     out.print(told)
     return 0
-
-
-def status(config_dir: Path, *, as_json: bool) -> int:
-    """Print what runs of the stack of `config_dir`, and whether it answers; 0 only if everything does."""
-    out, err = _consoles()
-    if not config_dir.is_dir():
-        err.print(f"error: {config_dir} is not a directory")
-        return 2
-    directory = StateDir(config_dir)
-    state = directory.load()
-    seen = _look(directory, state)
-    everything = bool(seen) and all(service.state == "ready" for service in seen)
-    if as_json:
-        print(json.dumps(_as_plain(config_dir, directory, state, seen), indent=2))
-    elif state is None:
-        out.print(NOTHING)
-    else:
-        _print_table(out, seen)
-        out.print(f"gateway key: {_where_the_key_is(directory, state)}")
-        out.print(f"logs: {directory.logs}")
-    return 0 if everything else 1
 
 
 def master_key(config_dir: Path) -> str | None:
@@ -237,83 +214,14 @@ def _stop_the_rest(directory: StateDir, state: StackState | None, *, supervised:
     return NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    record: ServiceRecord
-    state: str  # ready, silent or dead
-
-
-def _look(directory: StateDir, state: StackState | None) -> list[_Seen]:
-    from pytest_aibackend.stack.processes import find, marker
-    from pytest_aibackend.stack.services import Prober
-
-    if state is None:
-        return []
-    mark = marker(directory.path)
-    seen = []
-    with Prober() as prober:
-        for service in state.services:
-            if find(service.process, mark) is None:
-                seen.append(_Seen(service, "dead"))
-            else:
-                ready = prober.is_ready(service.kind, service.host, service.port)
-                seen.append(_Seen(service, "ready" if ready else "silent"))
-    return seen
-
-
-def _as_plain(
-    config_dir: Path, directory: StateDir, state: StackState | None, seen: list[_Seen]
-) -> dict[str, object]:
-    return {
-        "schema_version": 1,
-        "config": str(config_dir),
-        "running": bool(seen) and all(service.state == "ready" for service in seen),
-        "services": [
-            {
-                "name": item.record.name,
-                "kind": item.record.kind,
-                "state": item.state,
-                "pid": item.record.process.pid,
-                "host": item.record.host,
-                "port": item.record.port,
-                "log": item.record.log,
-            }
-            for item in seen
-        ],
-        "master_key_file": None if state is None or state.key_from_environment else str(directory.key_file),
-        "logs": str(directory.logs),
-    }
-
-
-def _print_table(out: Console, seen: list[_Seen]) -> None:
-    from rich.text import Text
-
-    words = {"ready": ("ready", "green"), "silent": ("does not answer", "yellow"), "dead": ("DEAD", "red")}
-    width = max(len(item.record.name) for item in seen)
-    for item in seen:
-        service = item.record
-        word, style = words[item.state]
-        out.print(
-            Text(f"{service.name:<{width}}  ")
-            + Text(f"{word:<15}", style=style)
-            + Text(f"  {service.host}:{service.port}  pid {service.process.pid}")
-        )
-
-
 def _print_ready(out: Console, service: Service, seconds: float) -> None:
     out.print(f"{service.name:<18} ready on {service.host}:{service.port} after {seconds:.1f} s")
 
 
 def _print_up(out: Console, plan: StackPlan, directory: StateDir, state: StackState) -> None:
     out.print(f"gateway: http://{plan.gateway.host}:{plan.gateway.port}/v1")
-    out.print(f"gateway key: {_where_the_key_is(directory, state)}")
+    out.print(f"gateway key: {where_the_key_is(directory, state)}")
     out.print(f"logs: {directory.logs}")
-
-
-def _where_the_key_is(directory: StateDir, state: StackState) -> str:
-    if state.key_from_environment:
-        return f"the value of {KEY_VARIABLE} that `aibackend up` was given"
-    return f"in the file {directory.key_file}"
 
 
 def _hint_down(config_dir: Path) -> str:

@@ -26,12 +26,13 @@ COMMAND = """
 import sys
 from pathlib import Path
 from pytest_aibackend.stack import commands
+from pytest_aibackend.status_command import status
 name, config_dir, *options = sys.argv[1:]
 if name == "up":
     sys.exit(commands.up(Path(config_dir), detach="--detach" in options))
 if name == "down":
     sys.exit(commands.down(Path(config_dir)))
-sys.exit(commands.status(Path(config_dir), as_json="--json" in options))
+sys.exit(status(Path(config_dir), as_json="--json" in options))
 """
 
 

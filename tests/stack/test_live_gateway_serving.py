@@ -117,8 +117,6 @@ def test_a_gateway_that_stops_or_is_not_ours_is_not_judged(gateway: Sleepers) ->
 
 
 def test_every_rule_is_run_for_the_status() -> None:
-    from pytest_aibackend.rules.registry import RULES
-
     ours = [
         name for name, each in RULES.items() if each.find and each.find.__module__.endswith("gateway_serving")
     ]
