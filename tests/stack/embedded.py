@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from pytest_aibackend.litellm.generate import render
+from pytest_aibackend.sources.backend import load_backend
 from pytest_aibackend.stack.plan import StackPlan, read_stack_plan
 from pytest_aibackend.stack.processes import find_marked, marker
 from pytest_aibackend.stack.state import StateDir
@@ -62,6 +64,8 @@ def copy_example(folder: Path) -> Path:
     for path in folder.glob("*.yaml"):
         text = path.read_text(encoding="utf-8")
         path.write_text(wanted.sub(lambda found: str(ports[int(found[0])]), text), encoding="utf-8")
+    generated = render(load_backend(folder))
+    (folder / "litellm-unified.yaml").write_text(generated, encoding="utf-8")
     return folder
 
 

@@ -107,6 +107,10 @@ def test_status_says_what_runs_and_where_the_key_is(embedded_stack: EmbeddedStac
         "litellm": "ready",
     }
     assert document["master_key_file"] in shown.stdout
+    gateway = document["gateway"]
+    assert (gateway["running"], gateway["sources"], gateway["troubles"]) == (True, "current", [])
+    assert {worker["sha256"] for worker in gateway["workers"]} == {gateway["deployed_sha256"]}
+    assert "2 of 2 workers serve" in shown.stdout
     assert "\x1b" not in shown.stdout
 
 
