@@ -51,7 +51,7 @@ class Systemctl:
         """Return one property as it is printed; raises ServiceError."""
         return self.run("show", "--value", "--property", name, "--", self.unit).removesuffix("\n")
 
-    def run(self, *arguments: str, within_s: float = QUERY_S) -> str:
+    def run(self, *arguments: str, within_s: float | None = None) -> str:
         """Run a command and return its output; raises ServiceError, TimedOutError when it takes too long."""
         command = ["systemctl", *self._scope, "--no-pager", "--no-ask-password", *arguments]
         shown = self.say(*(word for word in arguments if word != "--"))
@@ -63,7 +63,7 @@ class Systemctl:
                 text=True,
                 errors="replace",
                 env=self._environment(),
-                timeout=within_s,
+                timeout=within_s or QUERY_S,
                 check=False,
             )
         except FileNotFoundError:
@@ -75,7 +75,7 @@ class Systemctl:
             raise ServiceError("systemctl may not be run by this user") from None
         except subprocess.TimeoutExpired:
             raise TimedOutError(
-                f"`{shown}` did not end within {within_s:.0f} s; see `{self.journal}`"
+                f"`{shown}` did not end within {within_s or QUERY_S:.0f} s; see `{self.journal}`"
             ) from None
         if done.returncode != 0:
             said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
