@@ -32,6 +32,7 @@ __all__ = ["Canary", "CanaryResult", "find_litellm"]
 NEEDED: Final = ("litellm", "fastapi", "uvicorn")  # the last two come with litellm[proxy]
 FIND_S: Final = 20.0
 TRIES: Final = 2  # of ports
+DEPLOYMENT_S: Final = 0.03  # LiteLLM takes 0.008 s for each deployment on a quiet machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,11 +70,15 @@ class Canary:
         self.close()
 
     def try_out(self, raw: bytes, tell: Callable[[str], None], *, within_s: float = 90.0) -> CanaryResult:
-        """Boot these bytes and compare what is served with what they say; what fails is a problem told."""
+        """Boot these bytes and compare what is served with what they say; what fails is a problem told.
+
+        LiteLLM has `within_s` to be loaded and to boot, and a little more for each deployment.
+        """
         began = time.monotonic()
         data, problems = _read(raw)
+        patience = within_s + DEPLOYMENT_S * len(expected_of(data, {}).deployments)
         trial = Trial(
-            data=data, environment=dict(self._environment), within_s=within_s, tell=tell, began=began
+            data=data, environment=dict(self._environment), within_s=patience, tell=tell, began=began
         )
         if not problems:
             problems = self._boot_or_say(trial)
@@ -129,9 +134,14 @@ class Canary:
         if self._host is None:
             host = self._host = Host(self._python, canary_environment(self._environment))
             began = time.monotonic()
-            host.wait_ready(
-                trial.deadline, lambda: trial.tell(f"LiteLLM is loading, {time.monotonic() - began:.0f} s")
-            )
+            try:
+                host.wait_ready(
+                    trial.deadline,
+                    lambda: trial.tell(f"LiteLLM is loading, {time.monotonic() - began:.0f} s"),
+                )
+            except BaseException:  # Ctrl-C, too: a host that never got ready must not be taken for one
+                self.close()
+                raise
         return self._host
 
 

@@ -95,7 +95,7 @@ def _get(client: httpx.Client, path: str) -> Any:
 def _client(port: int, timeout_s: float, key: str = "") -> httpx.Client:
     import httpx
 
-    headers = {b"authorization": b"Bearer " + key.encode()} if key else {}
+    headers = {b"authorization": b"Bearer " + key.encode(errors="replace")} if key else {}
     # Proxy settings are for the world outside, not for this machine.
     return httpx.Client(
         base_url=f"http://127.0.0.1:{port}", timeout=timeout_s, trust_env=False, headers=headers

@@ -62,7 +62,7 @@ def lay_out(directory: Path, trial: Trial, beside: Path | None) -> Path:
     config = folder / f"candidate-{token}.yaml"
     config.touch(0o600)
     copied = private_copy(trial.data, canary_namespace(token), trial.environment)
-    config.write_text(yaml.safe_dump(copied, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    config.write_text(yaml.safe_dump(copied, sort_keys=False), encoding="ascii")  # the rest is escaped
     return config
 
 
@@ -80,7 +80,7 @@ def judge(host: Host, config: Path, port: int, trial: Trial) -> list[str]:
     except TimeoutError:
         last = last_error(text_of(log))
         said = f"; the last it said: {redact(last)[:200]}" if last else ""
-        return [*problems, f"LiteLLM did not become ready within {trial.within_s:g} s{said}"]
+        return [*problems, f"LiteLLM did not become ready within {trial.within_s:.0f} s{said}"]
     if status is not None:
         text = text_of(log)
         is_told = any("master_key" in problem for problem in problems) and "master key" in last_error(text)

@@ -273,6 +273,16 @@ def test_litellm_that_hangs_or_is_killed_is_a_refusal_and_the_next_candidate_a_f
     assert warm.try_out(candidate()).problems == ()
 
 
+def test_an_interrupt_stops_the_candidate_and_not_the_canary(warm: Warm) -> None:
+    def press_ctrl_c(_: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        warm.canary.try_out(callback("hangs"), press_ctrl_c)
+    wait_until(lambda: not sleepers())
+    assert warm.try_out(candidate()).problems == ()
+
+
 def sleepers() -> list[psutil.Process]:
     """Return what a hanging candidate started."""
     return [
@@ -436,8 +446,11 @@ with Canary(sys.executable, {environment!r}, directory=Path({beside!r})) as cana
 """
 
 
-@pytest.mark.parametrize("phase", ["loading", "booting"])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
+@pytest.mark.parametrize(
+    ("phase", "number"),
+    [("loading", signal.SIGKILL), ("loading", signal.SIGINT), ("booting", signal.SIGKILL)],
+    ids=["loading-kill", "loading-interrupt", "booting-kill"],
+)
 def test_nothing_outlives_its_client(phase: str, number: int, beside: Path, tmp_path: Path) -> None:
     environment = ENVIRONMENT | {"PYTHONDONTWRITEBYTECODE": "1"}
     code = CLIENT.format(environment=environment, beside=str(beside), raw=callback("hangs"))

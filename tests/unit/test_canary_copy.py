@@ -39,7 +39,20 @@ SETTINGS = (
     "model_name",
     "litellm_params",
 )
-SCALARS = st.sampled_from([None, True, 1, PRODUCTION, "redis", "s3", "os.environ/REDIS_HOST", "os.environ/X"])
+SCALARS = st.sampled_from(
+    [
+        None,
+        True,
+        1,
+        "\ud800",
+        "gr\xfc\xdf",
+        PRODUCTION,
+        "redis",
+        "s3",
+        "os.environ/REDIS_HOST",
+        "os.environ/X",
+    ]
+)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(SETTINGS), inner, max_size=4),
@@ -53,7 +66,7 @@ def test_any_candidate_is_copied_quietly_and_left_as_it_is(data: dict[str, Any])
     before = copy.deepcopy(data)
     copied = private_copy(data, canary_namespace("t"), {"REDIS_HOST": "here"})
     assert data == before
-    assert yaml.safe_load(yaml.safe_dump(copied)) == copied
+    assert yaml.safe_load(yaml.safe_dump(copied).encode("ascii")) == copied
     general = copied["general_settings"]
     if isinstance(general, dict):
         assert general["background_health_checks"] is False
