@@ -100,7 +100,7 @@ def run_gate(
     try:
         said, trouble = child.communicate(timeout=within_s)
     except subprocess.TimeoutExpired:
-        return _refusal(f"the checks took longer than {within_s:.0f} s")
+        return _refusal(f"the checks took longer than {within_s:g} s")
     finally:
         _end(child)
     verdict = judge(child.returncode, said, live=live, only=str(staged) if bytes_only else None)

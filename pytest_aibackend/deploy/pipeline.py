@@ -36,6 +36,7 @@ from pytest_aibackend.deploy.transaction import Failed, Settled, commit, confirm
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.serving.state import sha256, write_private
 from pytest_aibackend.sources.backend import load_backend
+from pytest_aibackend.sources.backups import is_restorable
 
 if TYPE_CHECKING:
     from pytest_aibackend.deploy.canary import Canary
@@ -249,10 +250,13 @@ class _Run:
         self._show.say("unchanged: nothing to do")
 
     def _old_bytes(self, before: bytes | None, candidate: bytes) -> bytes | None:
-        """Return what to go back to: what is deployed, or, where that is the candidate, what was verified."""
-        if before is None or before == candidate:
-            return self._site.verified_bytes() or before
-        return before
+        """Return what to go back to: what is deployed.
+
+        Where that is the candidate already, or nothing a gateway could serve, it is what was verified last.
+        """
+        if before is not None and before != candidate and is_restorable(before):
+            return before
+        return self._site.verified_bytes() or before
 
     def _ask(self) -> None:
         if self._request.assume_yes or not sys.stdin.isatty():

@@ -7,9 +7,10 @@ was killed are undone by the same code: `settle` looks at the journal and at wha
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_aibackend.deploy.backups import make_backup, rotate
 from pytest_aibackend.deploy.console import Console
@@ -24,12 +25,16 @@ from pytest_aibackend.deploy.swap import (
     remove_deployed,
     swap_in,
 )
-from pytest_aibackend.serving.state import sha256
+from pytest_aibackend.serving.state import sha256, write_private
+from pytest_aibackend.sources.backups import is_restorable
 
 if TYPE_CHECKING:
     from pytest_aibackend.deploy.verify import Verification
 
 __all__ = ["Failed", "Settled", "commit", "confirm", "settle"]
+
+
+REPLACED: Final = "replaced.yaml"
 
 
 class Failed(Exception):  # noqa: N818 # the candidate failed, not we
@@ -63,6 +68,12 @@ def commit(
     approved = site.state.approved()
     journal.begin(target=site.target, before=before, old=old, new=candidate, approved_before=approved)
     _back_up(site, journal, show, old)
+    if before is not None and before != candidate and not is_restorable(before):
+        # As a backup it would be found to be broken ever after; thrown away it may be missed.
+        write_private(site.state.path / REPLACED, before)
+        show.note(
+            f"what was deployed is no gateway configuration; it is kept as {site.state.path / REPLACED}"
+        )
     site.state.approve(sha256(candidate))
     interrupts.without_terminal()
     with show.step("swap") as step:
@@ -99,7 +110,8 @@ def settle(site: Site, journal: Journal, entry: Entry, show: Console) -> Settled
 
     Raises SwapError when the old bytes cannot be put back; the journal is kept then.
     """
-    clear_half_written(site.target)
+    with contextlib.suppress(OSError):  # the undo is what counts
+        clear_half_written(site.target)
     deployed = read_deployed(site.target)
     action = plan_recovery(entry, None if deployed is None else sha256(deployed))
     healthy, text = True, "it had touched nothing"
@@ -177,6 +189,9 @@ def _back_up(site: Site, journal: Journal, show: Console, old: bytes | None) -> 
             return
         if journal.entry is not None and journal.entry.new_sha256 == sha256(old):
             step.skipped("what is deployed does not change")
+            return
+        if not is_restorable(old):
+            step.skipped("what is deployed is no configuration that could be restored")
             return
         now = dt.datetime.now(dt.UTC)
         path = make_backup(old, site.backup_dir, now)

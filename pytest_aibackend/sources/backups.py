@@ -25,6 +25,7 @@ __all__ = [
     "BackupTrouble",
     "Kept",
     "backup_time",
+    "is_restorable",
     "keep_newest_good",
     "plan_retention",
     "read_backups",
@@ -212,6 +213,11 @@ def _unreadable(path: Path, why: str | None) -> BackupTrouble:
 def troubles_of(path: Path, raw: bytes) -> list[BackupTrouble]:
     """Return why a backup with these bytes should not be restored."""
     return [*_checksum(path, raw), *_content(path, raw)]
+
+
+def is_restorable(raw: bytes) -> bool:
+    """Say whether these bytes are a configuration that a gateway could serve something from."""
+    return not _content(Path(), raw)
 
 
 def _checksum(path: Path, raw: bytes) -> list[BackupTrouble]:

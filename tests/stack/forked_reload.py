@@ -14,9 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-from tests.stack.reloading import ROOT, Deployment
+from tests.stack.reloading import ROOT, Deployment, environment
 
 ACTS: Final = frozenset(
     {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.kill", "os.chmod", "shutil.rmtree"}
@@ -25,16 +25,21 @@ ACTS: Final = frozenset(
 OPENS: Final = bool(os.environ.get("AIBACKEND_SOAK"))
 
 
+class Ended(NamedTuple):
+    """A reload that has ended."""
+
+    status: int  # negative for a signal
+    document: dict[str, Any]  # empty if it was killed
+    acts: int  # how many it began
+
+
 class ForkedReloads:
     """The forking process; use it as a context manager."""
-
-    def __init__(self, site: Deployment) -> None:
-        self.site = site
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.stack.forked_reload"],
-            env=self.site.environment,
+            env=environment(),
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -50,23 +55,33 @@ class ForkedReloads:
         self._process.communicate()
 
     def begin(
-        self, *, at_act: int | None = None, number: int = signal.SIGKILL, within_s: float = 10.0
+        self,
+        site: Deployment,
+        *,
+        at_act: int | None = None,
+        number: int = signal.SIGKILL,
+        gate: bool = False,
+        code: str = "",
+        **request: Any,
     ) -> int:
-        """Begin a reload; return its pid. At its `at_act`-th act it sends itself the signal `number`."""
-        asked = {"config": str(self.site.dir), "at_act": at_act, "signal": int(number), "within_s": within_s}
-        self._write(json.dumps(asked))
+        """Begin a reload; return its pid. At its `at_act`-th act it sends itself the signal `number`.
+
+        `code` is run in it before, with the module `pipeline` at hand; `request` are fields of its Request.
+        """
+        asked = {"config": str(site.dir), "at_act": at_act, "signal": int(number), "gate": gate}
+        self._write(json.dumps({**asked, "code": code, "request": request}))
         return int(self._read())
 
-    def end(self) -> tuple[int, dict[str, Any] | None, int]:
-        """Wait for it; return its status (negative for a signal), its document, and the number of acts."""
+    def end(self) -> Ended:
+        """Wait for it."""
         self._write("wait")
         answer = json.loads(self._read())
-        document = json.loads(answer["out"]) if answer["out"] else None
-        return int(answer["status"]), document, int(answer["acts"])
+        document = json.loads(answer["out"]) if answer["out"] else {}
+        return Ended(int(answer["status"]), document, int(answer["acts"]))
 
-    def reload(self, **more: Any) -> tuple[int, dict[str, Any] | None, int]:
+    def reload(self, site: Deployment, **more: Any) -> Ended:
         """Begin one and wait for it."""
-        self.begin(**more)
+        self.begin(site, **more)
         return self.end()
 
     def _write(self, line: str) -> None:
@@ -115,7 +130,10 @@ def reload_in_child(pipeline: Any, asked: dict[str, Any], acts: int) -> int:
     from pytest_aibackend.deploy.gate import Verdict
 
     verdict = Verdict(reasons=(), findings=(), warnings=0, checks=11, skipped=0)
-    pipeline.run_gate = lambda *_arguments, **_more: verdict
+    if not asked["gate"]:
+        pipeline.run_gate = lambda *_arguments, **_more: verdict
+    names: dict[str, Any] = {"pipeline": pipeline}
+    exec(asked["code"], names)
     seen = 0
 
     def count(event: str, arguments: tuple[Any, ...]) -> None:
@@ -128,14 +146,10 @@ def reload_in_child(pipeline: Any, asked: dict[str, Any], acts: int) -> int:
         if seen == asked["at_act"]:
             os.kill(os.getpid(), asked["signal"])
 
-    request = pipeline.Request(
-        config_dir=Path(asked["config"]),
-        canary=False,
-        as_json=True,
-        verify_within_s=asked["within_s"],
-    )
+    fields = {"config_dir": Path(asked["config"]), "canary": False, "as_json": True, **asked["request"]}
+    request = pipeline.Request(**fields)
     sys.addaudithook(count)
-    return int(pipeline.run(request))
+    return int(pipeline.run(request, canary=names.get("canary")))
 
 
 if __name__ == "__main__":

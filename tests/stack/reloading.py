@@ -19,8 +19,14 @@ from pytest_aibackend.serving.state import StateDir, sha256
 from tests.fakes.gateway import free_port
 
 KEY = "sk-reload-0123456789abcdef"
-COMMAND = [sys.executable, "-m", "pytest_aibackend.cli", "reload"]
+COMMAND = [sys.executable, "-P", "-m", "pytest_aibackend.cli", "reload"]
 ROOT = Path(__file__).parents[2]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the gateway and of the reloads."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return {**kept, "LITELLM_MASTER_KEY": KEY, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
 
 class Deployment:
@@ -59,19 +65,14 @@ class Deployment:
         mapped = {model: {"provider": "local"} for model in models}
         self.write("model-mappings.yaml", {"exact_matches": mapped})
 
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-        return {**kept, "LITELLM_MASTER_KEY": KEY, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-
     def arguments(self, *options: str) -> list[str]:
         return ["--config", str(self.dir), "--no-canary", *options]
 
-    def reload(self, *options: str, environment: Mapping[str, str] | None = None, **more: Any) -> Run:
+    def reload(self, *options: str, settings: Mapping[str, str] | None = None, **more: Any) -> Run:
         """Run `aibackend reload` to its end."""
         process = subprocess.run(
             [*COMMAND, *self.arguments(*options)],
-            env={**self.environment, **(environment or {})},
+            env={**environment(), **(settings or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -87,7 +88,7 @@ class Deployment:
         pidfile.unlink(missing_ok=True)
         command = [sys.executable, "-m", "tests.fakes.serving", "--file", str(self.target)]
         command += ["--state", str(self.state.path), "--port", str(self.port), "--pidfile", str(pidfile)]
-        self.gateway = subprocess.Popen(command, env=self.environment, cwd=ROOT)
+        self.gateway = subprocess.Popen(command, env=environment(), cwd=ROOT)
         wait_for(pidfile.exists)
 
     def stop(self) -> None:
@@ -117,6 +118,7 @@ class Deployment:
         """Return what a run may leave behind only while it runs."""
         found = [path.name for path in self.state.path.iterdir()]
         kept = {"verified.yaml", "verified.json", "approved.json", "gateway", "history.jsonl", ".gitignore"}
+        kept.add("replaced.yaml")
         found = [name for name in found if name not in kept]
         return found + [path.name for path in self.target.parent.glob(f".{self.target.name}*")]
 

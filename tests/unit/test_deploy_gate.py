@@ -23,7 +23,7 @@ def finding(rule: str, severity: str, file: str = "config/providers.yaml") -> di
 
 def document(*, live: bool = False) -> dict[str, Any]:
     """Return what a good run says."""
-    checks = [
+    checks: list[dict[str, Any]] = [
         {
             "number": check.number,
             "slug": check.slug,
