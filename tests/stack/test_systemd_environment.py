@@ -52,6 +52,7 @@ EXAMPLES = [
     'A="not ended\nB_2=1',
     "A='not ended\\",
     "A=end\\",
+    "='\nA=1",
     "",
 ]
 
