@@ -2,8 +2,9 @@
 
 gunicorn tells the old workers to go at the moment it starts the new ones. A worker goes on serving until a
 successor is ready. Then it stops accepting, and passes each connection, as soon as no request is under way
-on it, to a successor, socket and all: the client notices nothing, no request meets a connection that is just
-being closed, and every later request is answered by the new configuration. Streams run to their end.
+on it, to a successor, socket and all, with what was read of the next request: the client notices nothing, no
+request meets a connection that is just being closed, and every later request is answered by the new
+configuration. Streams run to their end.
 
 What cannot be handed on (TLS lives in this process; no successor takes it) is answered with `Connection:
 close`, so that the client knows, and otherwise closed by uvicorn's own keep-alive timer.
@@ -21,6 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_aibackend.serving.connection import (
+    after_each_response,
+    answer_last,
+    begun,
+    is_idle,
+    is_plain,
+    serve,
+)
 from pytest_aibackend.serving.state import StateDir, WorkerNote, WorkerState, process_start
 
 __all__ = ["Drain"]
@@ -31,7 +40,8 @@ HAND_ON_WITHIN_S: Final = 5.0  # with nobody to take a connection, its client is
 RETRY_S: Final = 0.002
 DRAIN_WITHIN_S: Final = 3600.0  # what is not over by then is cut
 HEARTBEAT_S: Final = 5.0  # gunicorn ends workers that do not show life
-_MESSAGE: Final = b"connection"
+_MESSAGE: Final = b"connection "  # and then what was read of its next request
+_LONGEST: Final = 1 << 18  # more than the system lets one message have
 
 log = logging.getLogger("uvicorn.error")
 
@@ -63,14 +73,15 @@ class Drain:
         assert self._inbox is not None
         while True:
             try:
-                _, descriptors, _, _ = socket.recv_fds(self._inbox, len(_MESSAGE), 1)
+                message, descriptors, _, _ = socket.recv_fds(self._inbox, _LONGEST, 1)
             except BlockingIOError:
                 return
             except OSError as error:
                 log.warning("aibackend: a connection could not be taken over: %s", error)
                 return
             for descriptor in descriptors:
-                task = asyncio.get_running_loop().create_task(_serve(server, descriptor))
+                read = message.removeprefix(_MESSAGE)
+                task = asyncio.get_running_loop().create_task(serve(server, descriptor, read))
                 self._arriving.add(task)
                 task.add_done_callback(self._arriving.discard)
 
@@ -90,9 +101,9 @@ class Drain:
             self._tell(WorkerState.DRAINING, connections=len(server.server_state.connections))
             return
         state = server.server_state
-        # Whatever is answered here from now on is the last answer on its connection.
-        state.default_headers = [*state.default_headers, (b"connection", b"close")]
-        _after_each_response(server.config.http_protocol_class, state.connections, self._hand_on)
+        if server.config.is_ssl:
+            answer_last(state)
+        after_each_response(server.config.http_protocol_class, state.connections, self._hand_on)
         await self._hand_on_idle(state.connections)
         self._tell(WorkerState.DRAINING, connections=len(state.connections))
         deadline = time.monotonic() + DRAIN_WITHIN_S
@@ -114,7 +125,9 @@ class Drain:
                 self._hand_on(connection)
             # Also for connections that were accepted a moment ago, and are only being set up.
             await asyncio.sleep(POLL_S)
-            if not any(_is_idle(connection) and _is_plain(connection) for connection in connections):
+            # What is written to a slow reader is no matter: nothing is read from it here any more.
+            mine = [each for each in connections if is_plain(each) and is_idle(each)]
+            if not any(each.transport.get_write_buffer_size() == 0 for each in mine):
                 return
 
     async def _wait_for_successors(self, server: Any, listener: int | None, beat: _Heartbeat) -> bool:
@@ -152,30 +165,43 @@ class Drain:
 
     # -- handing on
 
-    def _hand_on(self, connection: Any) -> None:
-        """Begin to hand a connection on, if no request is under way on it: nothing more is read here."""
-        if connection not in self._handing_on and _is_idle(connection) and _is_plain(connection):
-            self._handing_on[connection] = time.monotonic() + HAND_ON_WITHIN_S
-            connection.transport.pause_reading()
-            self._try_to_hand_on(connection)
+    def _hand_on(self, connection: Any, go_on: Callable[[], object] | None = None) -> bool:
+        """Begin to hand a connection on, if no request is under way on it: nothing more is read here.
 
-    def _try_to_hand_on(self, connection: Any) -> None:
+        `go_on` is called if nobody takes it.
+        """
+        if connection in self._handing_on:
+            return True
+        if not (is_plain(connection) and is_idle(connection)):
+            return False
+        self._handing_on[connection] = time.monotonic() + HAND_ON_WITHIN_S
+        connection.transport.pause_reading()
+        self._try_to_hand_on(connection, go_on)
+        return True
+
+    def _try_to_hand_on(self, connection: Any, go_on: Callable[[], object] | None) -> None:
         """Hand a connection on as soon as everything written has left and a successor takes it."""
         transport = connection.transport
-        if not _is_plain(connection):
+        if not is_plain(connection):
             del self._handing_on[connection]
             return
         # Lazily: uvloop writes at the end of its round, and a client may read slowly.
-        if not transport.get_write_buffer_size() and self._send(transport.get_extra_info("socket").fileno()):
+        is_written = not transport.get_write_buffer_size()
+        if is_written and self._send(transport.get_extra_info("socket").fileno(), begun(connection)):
             del self._handing_on[connection]
             transport.abort()  # ours is closed; the copy that was sent keeps the connection open
-        elif time.monotonic() < self._handing_on[connection]:
-            asyncio.get_running_loop().call_later(RETRY_S, self._try_to_hand_on, connection)
+        elif not is_written or time.monotonic() < self._handing_on[connection]:
+            wait_s = RETRY_S if time.monotonic() < self._handing_on[connection] else POLL_S
+            asyncio.get_running_loop().call_later(wait_s, self._try_to_hand_on, connection, go_on)
         else:
             del self._handing_on[connection]
-            transport.resume_reading()  # better answered by the old configuration than not at all
+            # Better answered by the old configuration than not at all.
+            answer_last(connection.server_state)
+            transport.resume_reading()
+            if go_on is not None:
+                go_on()
 
-    def _send(self, descriptor: int) -> bool:
+    def _send(self, descriptor: int, read: bytes) -> bool:
         """Send a copy of a socket to a successor, each in its turn."""
         ready = [note for note in self._others() if note.state is WorkerState.READY]
         self._turn += 1
@@ -185,7 +211,7 @@ class Drain:
                 sender.setblocking(False)
                 try:
                     _connect(sender, self._state.workers / f"{note.pid}.sock")
-                    socket.send_fds(sender, [_MESSAGE], [descriptor])
+                    socket.send_fds(sender, [_MESSAGE, read], [descriptor])
                 except OSError:
                     continue  # its queue is full, or it is just going: the next one, or a little later
                 return True
@@ -203,66 +229,6 @@ class _Heartbeat:
         if self._notify is not None and time.monotonic() - self._last > HEARTBEAT_S:
             self._last = time.monotonic()
             await self._notify()
-
-
-async def _serve(server: Any, descriptor: int) -> None:
-    """Serve a connection that another worker accepted, as uvicorn serves its own."""
-    connection = socket.socket(fileno=descriptor)
-    connection.setblocking(False)
-    try:
-        await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: server.config.http_protocol_class(
-                config=server.config, server_state=server.server_state, app_state=server.lifespan.state
-            ),
-            connection,
-        )
-    except OSError as error:
-        log.warning("aibackend: a connection that was handed on is lost: %s", error)
-        connection.close()
-
-
-def _is_idle(connection: Any) -> bool:
-    """Say whether nothing is under way: the timer of an idle connection runs, or nothing ever came."""
-    if getattr(connection, "timeout_keep_alive_task", None) is not None:
-        return not getattr(connection, "pipeline", None)
-    if not hasattr(connection, "timeout_keep_alive_task"):
-        return False  # a WebSocket
-    return (
-        getattr(connection, "cycle", None) is None
-        and getattr(connection, "scope", None) is None
-        and (not _has_partial_request(connection))
-    )
-
-
-def _has_partial_request(connection: Any) -> bool:
-    parser = getattr(connection, "conn", None)  # h11's, which keeps what it could not use yet
-    return parser is not None and bool(parser.trailing_data[0])
-
-
-def _is_plain(connection: Any) -> bool:
-    transport = getattr(connection, "transport", None)
-    return (
-        transport is not None
-        and not transport.is_closing()
-        and transport.get_extra_info("sslcontext") is None
-        and transport.get_extra_info("socket") is not None
-    )
-
-
-def _after_each_response(kind: Any, connections: set[Any], then: Callable[[Any], None]) -> None:
-    """Call `then` with each connection of this protocol when a response on it is complete."""
-    original = kind.on_response_complete
-
-    def on_response_complete(connection: Any) -> None:
-        original(connection)
-        then(connection)
-
-    kind.on_response_complete = on_response_complete
-    # A response under way holds on to the method that it was given when it began.
-    for connection in connections:
-        cycle = getattr(connection, "cycle", None)
-        if cycle is not None and not cycle.response_complete and isinstance(connection, kind):
-            cycle.on_response = connection.on_response_complete
 
 
 def _has_closed(pid: int, descriptor: int) -> bool:
