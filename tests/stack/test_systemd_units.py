@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from tests.fakes.gateway import free_port
+from tests.fakes.openai_server import RecordingServer
 from tests.stack.embedded import wait_until
 from tests.stack.systemd import HOME, ROOT, USER, Manager, system_manager, user_manager
 
@@ -57,6 +58,7 @@ class Gateway:
 
     def __init__(self, manager: Manager, outside: Path, inside: str) -> None:
         self.manager = manager
+        self.provider = RecordingServer("provider").start()
         self.outside = outside  # its configuration, as we see it
         self.inside = inside  # and as it does
         self.port = free_port()
@@ -72,7 +74,7 @@ class Gateway:
 
     def deploy(self, *models: str) -> None:
         """Write the deployed file."""
-        parameters = {"api_base": "http://127.0.0.1:9/v1", "api_key": "none"}
+        parameters = {"api_base": f"{self.provider.url}/v1", "api_key": "none"}
         listed = [
             {"model_name": model, "litellm_params": {"model": f"openai/{model}", **parameters}}
             for model in models
@@ -88,15 +90,28 @@ class Gateway:
 
     def served(self) -> list[str]:
         """Return the model groups that the gateway serves, none where it refuses connections."""
-        url = f"http://127.0.0.1:{self.port}/v1/models"
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {KEY}"})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return sorted(model["id"] for model in json.load(answer)["data"])
+            return sorted(model["id"] for model in self._call("models")["data"])
         except urllib.error.URLError as error:
             if isinstance(error.reason, ConnectionRefusedError):
                 return []
             raise
+
+    def complete(self, model: str) -> Any:
+        """Return what the gateway answers to a chat completion."""
+        return self._call(
+            "chat/completions", {"model": model, "messages": [{"role": "user", "content": "hi"}]}
+        )
+
+    def _call(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/v1/{path}",
+            headers=headers,
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
 
     def ask(
         self, method: str, *, reload_s: float = 30.0, environment: Mapping[str, str] | None = None
@@ -127,7 +142,7 @@ def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
 
 
 @pytest.fixture(scope="module")
-def gateway(manager: Manager) -> Gateway:
+def gateway(manager: Manager) -> Iterator[Gateway]:
     """The real gateway, started by the user's unit as it is shipped."""
     gateway = Gateway(manager, manager.home / ".config/litellm/config", f"{HOME}/.config/litellm/config")
     write_environment(manager.home / ".config/litellm/litellm.env")
@@ -139,17 +154,19 @@ def gateway(manager: Manager) -> Gateway:
         f"{UNIT}.d/log.conf", f"[Service]\nStandardOutput=append:{HOME}/log\nStandardError=inherit\n"
     )
     assert gateway.ask("restart") is None  # which also starts what does not run
-    return gateway
+    yield gateway
+    gateway.provider.stop()
 
 
 @pytest.fixture
-def stand_in(manager: Manager, tmp_path: Path) -> Gateway:
+def stand_in(manager: Manager, tmp_path: Path) -> Iterator[Gateway]:
     """A configuration whose unit each test writes itself."""
     name = f"stand-in-{tmp_path.name}"
     stand_in = Gateway(manager, manager.home / name, f"{HOME}/{name}")
     text = (stand_in.outside / "gateway.yaml").read_text().replace(UNIT, f"{name}.service")
     (stand_in.outside / "gateway.yaml").write_text(text)
-    return stand_in
+    yield stand_in
+    stand_in.provider.stop()
 
 
 @pytest.mark.parametrize("kind", ["user", "system"])
@@ -177,6 +194,8 @@ def test_gateway_answers_when_restart_returns(gateway: Gateway) -> None:
 
 
 def test_hardening_is_in_effect(gateway: Gateway) -> None:
+    gateway.complete("alpha")
+    assert gateway.provider.models == ["alpha"]
     assert gateway.status("NoNewPrivs") == "1"
     assert gateway.status("Seccomp") == "2"
     assert gateway.status("CapBnd") == gateway.status("CapEff") == "0" * 16
@@ -278,9 +297,11 @@ def test_reload_gets_through_although_an_earlier_one_never_ended(stand_in: Gatew
     stand_in.manager.install(unit, f"[Service]\nType=notify\nNotifyAccess=main\n{start}\n{reload}\n")
     stand_in.manager.systemctl("start", unit)
     assert stand_in.ask("reload", reload_s=1.0) is None
-    wait_until(lambda: heard.read_text() == "heard\n")
+    wait_until(lambda: stand_in.manager.show(unit, "ActiveState") == "reloading")
+    so_far = len(heard.read_text().split())
+    assert so_far > 0
     assert stand_in.ask("reload", reload_s=1.0) is None
-    wait_until(lambda: len(heard.read_text().split()) > 1)
+    wait_until(lambda: len(heard.read_text().split()) > so_far)
 
 
 def test_manager_is_found_without_a_session_and_else_missed_in_plain_words(stand_in: Gateway) -> None:
@@ -311,6 +332,8 @@ def test_system_unit_runs_the_real_gateway(tmp_path: Path) -> None:
         began = time.monotonic()
         manager.systemctl("start", UNIT, timeout=120)
         assert gateway.served() == ["alpha"], f"after {time.monotonic() - began:.1f} s"
+        gateway.complete("alpha")
+        assert gateway.provider.models == ["alpha"]
         assert gateway.status("CapBnd") == "0" * 16
         assert gateway.status("Seccomp") == "2"
         assert re.fullmatch(r"(\d+\t){3}\d+", gateway.status("Uid"))
@@ -321,3 +344,4 @@ def test_system_unit_runs_the_real_gateway(tmp_path: Path) -> None:
         assert gateway.ask("reload") is None
         wait_until(lambda: gateway.served() == ["beta"], 60)
     assert gateway.served() == []  # it ended with its manager
+    gateway.provider.stop()
