@@ -170,6 +170,25 @@ def _add_reload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_deploying(reload)
     reload.set_defaults(run=_reload)
 
+    watch = commands.add_parser(
+        "watch",
+        help="reload whenever a source changes",
+        description="Reload now, and then whenever a source has changed. The gate and, where LiteLLM is"
+        " installed, the canary judge each change; what they refuse is told, and the gateway keeps what it"
+        " has. LiteLLM is kept loaded for the canary, which takes some 300 MB.",
+    )
+    watch.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    watch.add_argument(
+        "--debounce",
+        type=_seconds,
+        default=0.5,
+        metavar="SECONDS",
+        help="wait until nothing has changed for so long (default: 0.5)",
+    )
+    watch.add_argument("--live", action="store_true", help="ask the running services in the gate, too")
+    watch.add_argument("--json", action="store_true", help="print one JSON document a line for each reload")
+    watch.set_defaults(run=_watch)
+
     history = commands.add_parser("history", help="show the reloads: when, who, what, how they ended")
     history.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
     history.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -234,6 +253,13 @@ def _reload(arguments: argparse.Namespace, _rest: list[str]) -> int:
             verify_within_s=arguments.verify_within,
         )
     )
+
+
+def _watch(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.deploy.watch import WatchOptions, watch
+
+    options = WatchOptions(quiet_s=arguments.debounce, live=arguments.live, as_json=arguments.json)
+    return watch(arguments.config, options)
 
 
 def _history(arguments: argparse.Namespace, _rest: list[str]) -> int:

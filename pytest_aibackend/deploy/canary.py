@@ -93,6 +93,11 @@ class Canary:
             deployments=len(expected.deployments),
         )
 
+    def start(self) -> None:
+        """Begin to load LiteLLM, and do not wait for it; what goes wrong is told with the next candidate."""
+        with contextlib.suppress(HostError, OSError):
+            self._running_host()
+
     def close(self) -> None:
         """End LiteLLM; another candidate would load it again."""
         host, self._host = self._host, None
@@ -129,19 +134,23 @@ class Canary:
         return problems
 
     def _ready_host(self, trial: Trial) -> Host:
+        host = self._running_host()
+        began = time.monotonic()
+        try:
+            host.wait_ready(
+                trial.deadline,
+                lambda: trial.tell(f"LiteLLM is loading, {time.monotonic() - began:.0f} s"),
+            )
+        except BaseException:  # Ctrl-C, too: a host that never got ready must not be taken for one
+            self.close()
+            raise
+        return host
+
+    def _running_host(self) -> Host:
         if self._host is not None and not self._host.is_alive:
             self.close()
         if self._host is None:
-            host = self._host = Host(self._python, canary_environment(self._environment))
-            began = time.monotonic()
-            try:
-                host.wait_ready(
-                    trial.deadline,
-                    lambda: trial.tell(f"LiteLLM is loading, {time.monotonic() - began:.0f} s"),
-                )
-            except BaseException:  # Ctrl-C, too: a host that never got ready must not be taken for one
-                self.close()
-                raise
+            self._host = Host(self._python, canary_environment(self._environment))
         return self._host
 
 

@@ -33,6 +33,7 @@ class Host:
 
     def __init__(self, python: str, environment: Mapping[str, str]) -> None:
         """Start the process, which loads LiteLLM; raises HostError."""
+        self.is_ready = False
         self.directory = Path(tempfile.mkdtemp(prefix="aibackend-canary-"))
         self._log = self.directory / "host.log"
         self._text = b""
@@ -63,12 +64,15 @@ class Host:
 
     def wait_ready(self, deadline: float, waiting: Callable[[], None]) -> None:
         """Wait until LiteLLM is loaded, calling `waiting` about once a second; raises HostError."""
+        if self.is_ready:
+            return
         while (event := self.next_event(min(1.0, deadline - time.monotonic()))) is None:
             if time.monotonic() >= deadline:
                 raise HostError("LiteLLM was not loaded in time")
             waiting()
         if event["event"] == "broken":
             raise HostError(f"LiteLLM cannot be loaded: {event['error']}")
+        self.is_ready = True
 
     def boot(
         self, config: Path, port: int, log: Path, *, names: Iterable[str], without: Iterable[str]

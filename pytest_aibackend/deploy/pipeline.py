@@ -67,10 +67,15 @@ class Request:
         return "validate" if self.validate_only else "reload"
 
 
-def run(request: Request, *, canary: Canary | None = None) -> int:
-    """Reload, and return the exit code; `canary` is a warm one, which is left open."""
-    report = Report(command=request.command, config=str(request.config_dir))
-    show = Console(report, as_json=request.as_json)
+def run(request: Request, *, canary: Canary | None = None, show: Console | None = None) -> int:
+    """Reload, and return the exit code.
+
+    `canary` is a warm one, which is left open; `show` a console of the caller's, with the report to fill.
+    """
+    if show is None:
+        report = Report(command=request.command, config=str(request.config_dir))
+        show = Console(report, as_json=request.as_json)
+    report = show.report
     with Interrupts() as interrupts:
         with _ending(show):
             site = _site(request)
