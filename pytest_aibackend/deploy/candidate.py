@@ -40,7 +40,7 @@ def generate_candidate(site: Site, show: Console) -> bytes:
 
 def restore_candidate(site: Site, name: str, show: Console) -> bytes:
     """Return the bytes of a backup; raises StopRun where it is not there or not whole."""
-    with show.step("backup") as step:
+    with show.step("read") as step:
         try:
             raw = read_backup(site.backup_dir, name)
         except BackupError as error:

@@ -45,6 +45,9 @@ class Verdict:
     warnings: int
     checks: int  # that passed or warned
     skipped: int
+    is_as_generated: bool = (
+        True  # False: the sources would give something else, which matters not to a restore
+    )
 
     @property
     def is_open(self) -> bool:
@@ -135,7 +138,10 @@ def judge(status: int, said: bytes, *, live: bool, only: str | None = None) -> V
         if status:
             return _refusal(_STATUSES.get(status, f"the checks ended with status {status}"))
         return _refusal("the checks said that all is well, but their report cannot be read")
-    counted = [finding for finding in findings if only is None or finding.location.file == only]
+    counted = findings
+    if only is not None:
+        of_sources = checks.get(_ABOUT_SOURCES, {}).get("findings", [])
+        counted = [each for each in findings if each.location.file == only and each not in of_sources]
     reasons = [*_missing(checks), *_troubles(checks, counted, live=live, only=only)]
     if not any(check["tests"] for check in checks.values()):
         reasons.insert(0, "nothing was checked")
@@ -143,12 +149,15 @@ def judge(status: int, said: bytes, *, live: bool, only: str | None = None) -> V
         reasons.append(_STATUSES.get(status, f"the checks ended with status {status}"))
     elif status == 1 and not reasons and only is None:
         reasons.append(_STATUSES[1])
+    # For a restore, a check that failed over the sources has judged the bytes all the same.
+    good = ("passed", "warned") if only is None else ("passed", "warned", "failed", "blocked")
     return Verdict(
         reasons=tuple(reasons),
         findings=tuple(counted),
         warnings=sum(finding.severity is Severity.WARNING for finding in counted),
-        checks=sum(check["status"] in ("passed", "warned") for check in checks.values()),
+        checks=sum(check["status"] in good for check in checks.values()),
         skipped=sum(check["status"] == "skipped" for check in checks.values()),
+        is_as_generated=only is None or len(counted) == sum(each.location.file == only for each in findings),
     )
 
 
@@ -183,8 +192,8 @@ def _troubles(
             continue
         name = f"check {number} ({check.slug})"
         if only is not None:
-            own = [finding for finding in seen["findings"] if finding in counted]
-            if number != _ABOUT_SOURCES and any(finding.severity is Severity.ERROR for finding in own):
+            own = [each for each in seen["findings"] if each in counted]
+            if any(finding.severity is Severity.ERROR for finding in own):
                 failed.append(name)
             continue
         if seen["status"] in ("failed", "blocked"):

@@ -19,7 +19,7 @@ from typing import Any, Final
 from pytest_aibackend import __version__
 from pytest_aibackend.deploy.lock import user_name
 from pytest_aibackend.deploy.report import Report
-from pytest_aibackend.sources.secrets import redact_line
+from pytest_aibackend.sources.secrets import redact_text
 
 __all__ = ["History", "record_of"]
 
@@ -94,7 +94,7 @@ def record_of(report: Report, began: dt.datetime) -> dict[str, Any]:
         "pid": os.getpid(),
         "outcome": str(report.outcome),
         "exit": report.exit,
-        "reason": redact_line(report.reason),
+        "reason": redact_text(report.reason),
         "old_sha256": report.old_sha256,
         "new_sha256": report.new_sha256,
         "backup": report.backup,
@@ -104,7 +104,7 @@ def record_of(report: Report, began: dt.datetime) -> dict[str, Any]:
         else None,
         "canary": {name: report.canary[name] for name in ("ok", "seconds")} if report.canary else None,
         "seconds": _seconds(report),
-        "recovered": [redact_line(text) for text in report.recovered],
+        "recovered": [redact_text(text) for text in report.recovered],
     }
 
 

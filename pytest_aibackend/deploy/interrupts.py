@@ -58,4 +58,5 @@ class Interrupts:
 
     def _raise(self, number: int, _frame: FrameType | None) -> None:
         if number not in self._ignored:
+            self.ignore_all()  # one is enough: what is done about it must not be interrupted itself
             raise Interrupted(number)

@@ -66,11 +66,13 @@ class Entry:
     new_sha256: str
     approved_before: str  # what the gateway was allowed to load, when the run began; "" for nothing
     backup: str | None = None
+    trouble: str = ""  # why it could not be undone; "" for a run that was killed
 
     def describe(self) -> str:
         """Return who it was and how far it came."""
         who = f"a reload of pid {self.pid} by {self.user}"
-        return f"{who}, begun {self.started}, was killed after {self.reached.word!r}"
+        end = f"could not be undone ({self.trouble})" if self.trouble else "was killed"
+        return f"{who}, begun {self.started}, {end} after {self.reached.word!r}"
 
 
 def plan_recovery(entry: Entry, deployed_sha256: str | None) -> Action:
@@ -122,6 +124,11 @@ class Journal:
         assert self.entry is not None
         self._write(replace(self.entry, reached=reached, backup=backup or self.entry.backup))
 
+    def note_trouble(self, text: str) -> None:
+        """Note why the run could not be undone; raises OSError."""
+        assert self.entry is not None
+        self._write(replace(self.entry, trouble=text))
+
     def load(self) -> Entry | None:
         """Return what a run left that did not end; None where all is well.
 
@@ -165,6 +172,12 @@ class Journal:
     def _write(self, entry: Entry) -> None:
         plain = {"schema_version": SCHEMA_VERSION, **asdict(entry), "reached": entry.reached.name}
         write_private(self._note, (json.dumps(plain, indent=1) + "\n").encode())
+        # The name, too, has to be on disk before the act: the act itself will be.
+        folder = os.open(self._note.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
         self.entry = entry
 
 

@@ -25,7 +25,7 @@ from pytest_aibackend.deploy.console import Console
 from pytest_aibackend.deploy.gate import run_gate
 from pytest_aibackend.deploy.history import History, record_of
 from pytest_aibackend.deploy.interrupts import Interrupted, Interrupts
-from pytest_aibackend.deploy.journal import Action, Journal
+from pytest_aibackend.deploy.journal import Action, Journal, Reached
 from pytest_aibackend.deploy.lock import LockedError, Owner, exclusive
 from pytest_aibackend.deploy.report import INTERRUPTED_BY, Outcome, Report, StopRun
 from pytest_aibackend.deploy.service import ServiceError
@@ -37,6 +37,7 @@ from pytest_aibackend.findings import Severity
 from pytest_aibackend.serving.state import sha256, write_private
 from pytest_aibackend.sources.backend import load_backend
 from pytest_aibackend.sources.backups import is_restorable
+from pytest_aibackend.sources.secrets import redact_text
 
 if TYPE_CHECKING:
     from pytest_aibackend.deploy.canary import Canary
@@ -183,6 +184,8 @@ class _Run:
             )
             self._report.gate = verdict.as_dict()
             (step.passed if verdict.is_open else step.failed)(verdict.describe())
+        if not verdict.is_as_generated:
+            self._show.note("the sources say otherwise still: the next reload deploys what they say")
         shown = f"{candidates.STAGED_NAME} (candidate)"
         for finding in verdict.findings:
             place = finding.location
@@ -295,18 +298,22 @@ class _Run:
         if entry is None:
             self._journal.clear_copies()
             raise error
-        why = _words(error)
-        self._show.error(why)
+        why = ""
+        if entry.reached >= Reached.SWAPPED:
+            why = _words(error)
+            self._show.error(why)
         try:
             settled = settle(self._site, self._journal, entry, self._show)
         except Exception as second:  # noqa: BLE001 # the first error must not be lost over it
-            also = _words(second)
+            why, also = why or _words(error), _words(second)
+            with contextlib.suppress(OSError, AssertionError):
+                self._journal.note_trouble(redact_text(also))
             self._report.end(Outcome.UNHEALTHY, f"{why}; and rolling back failed: {also}")
             self._show.error(f"rolling back failed: {also}", "mend that, then run `aibackend reload` again")
             return
         if settled.action is Action.NOTHING:
             raise error
-        self._end_undone(why, settled)
+        self._end_undone(why or _words(error), settled)
 
     def _end_undone(self, why: str, settled: Settled) -> None:
         if settled.action is Action.FINISH:

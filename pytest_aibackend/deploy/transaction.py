@@ -88,7 +88,7 @@ def commit(
         interrupts.ignore_all()
         journal.forget()
         return
-    seen = _verify(site, show, candidate)
+    seen = _verify(site, show, candidate, with_cache=True)
     if not seen.ok:
         raise Failed(f"the gateway does not serve the candidate: {'; '.join(seen.reasons)}")
     interrupts.ignore_all()
@@ -141,7 +141,7 @@ def _approve_as_before(site: Site, entry: Entry) -> None:
 
 
 def _put_back(site: Site, journal: Journal, entry: Entry, show: Console) -> str:
-    with show.step("restore") as step:
+    with show.step("undo") as step:
         if entry.old_sha256 is None:
             remove_deployed(site.target)
             step.passed(f"{site.target} removed")
@@ -214,7 +214,7 @@ def _signal(site: Site, show: Console, journal: Journal | None = None) -> bool:
             return False
         seen = service.state()
         if not seen.running:
-            step.skipped(f"{service.label} does not run; it loads the file at its next start")
+            step.skipped(f"the gateway does not run ({seen.detail}); it loads the file at its next start")
             return False
         if journal is not None:
             journal.reach(Reached.SIGNALLED)
@@ -230,7 +230,11 @@ def _restart(site: Site, show: Console) -> bool:
     return True
 
 
-def _verify(site: Site, show: Console, raw: bytes) -> Verification:
+def _verify(site: Site, show: Console, raw: bytes, *, with_cache: bool = False) -> Verification:
+    """Ask the gateway; `with_cache`, its cache has to answer, too.
+
+    On the way back it has not: the old configuration comes back to whatever state its cache is in.
+    """
     from pytest_aibackend.deploy.verify import verify
 
     with show.step("verify") as step:
@@ -242,7 +246,7 @@ def _verify(site: Site, show: Console, raw: bytes) -> Verification:
             within_s=site.verify_within_s,
             completion=site.verify_completion,
             tell=step.tell,
-            environment=site.environment,
+            environment=site.environment if with_cache else None,
         )
         if seen.ok:
             workers = f"{seen.workers} worker{'s' if seen.workers != 1 else ''}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["is_secret_key", "redact_diff", "redact_line", "redact_url", "show_value"]
+__all__ = ["is_secret_key", "redact_diff", "redact_line", "redact_text", "redact_url", "show_value"]
 
 _SECRET: Final = re.compile(
     r"(api|access|master|secret|private|signing|encryption|salt|virtual)[_-]?key|^key$|secret|passw(or)?d|passphrase"
@@ -22,6 +22,8 @@ _QUERY: Final = re.compile(r"([?&])([\w.\-]+)=([^&#\s\"']+)")
 _KEY_SHAPED: Final = re.compile(r"\b(sk-|hf_|ghp_|xox[abp]-|AKIA)[A-Za-z0-9_\-]{6,}")
 _YAML_PAIR: Final = re.compile(r"""([\w.\-]+|"[^"]*"|'[^']*')(\s*:\s+)(\S.*)""")
 _OPEN_PAIR: Final = re.compile(r"""[\s\-]*([\w.\-]+|"[^"]*"|'[^']*')\s*:\s*([|>].*)?""")
+_NAMED: Final = re.compile(r"([\w.\-]+)[\"']?\s*[:=]\s*(?=\S)")
+_VALUE: Final = re.compile(r"\S+")
 _NO_SECRETS: Final = ("os.environ/", "not-needed", '"os.environ/', "'os.environ/")
 _SHOWN: Final = 60
 
@@ -57,6 +59,14 @@ def redact_line(line: str) -> str:
         return match[0] if is_open else f"{key}{colon}***"
 
     return _hide_in_urls(_YAML_PAIR.sub(hide, line))
+
+
+def redact_text(text: str) -> str:
+    """Return what a program said, without values that stand behind the name of a secret, and those in URLs."""
+    for match in reversed([*_NAMED.finditer(text)]):
+        if is_secret_key(match[1]) and not text.startswith(_NO_SECRETS, match.end()):
+            text = text[: match.end()] + _VALUE.sub("***", text[match.end() :], count=1)
+    return _hide_in_urls(text)
 
 
 def redact_diff(lines: Iterable[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -31,6 +32,7 @@ class Ended(NamedTuple):
     status: int  # negative for a signal
     document: dict[str, Any]  # empty if it was killed
     acts: int  # how many it began
+    err: str
 
 
 class ForkedReloads:
@@ -77,7 +79,7 @@ class ForkedReloads:
         self._write("wait")
         answer = json.loads(self._read())
         document = json.loads(answer["out"]) if answer["out"] else {}
-        return Ended(int(answer["status"]), document, int(answer["acts"]))
+        return Ended(int(answer["status"]), document, int(answer["acts"]), str(answer["err"]))
 
     def reload(self, site: Deployment, **more: Any) -> Ended:
         """Begin one and wait for it."""
@@ -103,27 +105,27 @@ def serve() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
-        out, out_end = os.pipe()
-        acts, acts_end = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.dup2(out_end, 1)
-            status = 70
-            try:
-                status = reload_in_child(pipeline, asked, acts_end)
-                sys.stdout.flush()
-            finally:
-                os._exit(status)
-        os.close(out_end)
-        os.close(acts_end)
-        print(pid, flush=True)
-        sys.stdin.readline()
-        said = Path(f"/dev/fd/{out}").read_text(encoding="utf-8")
-        counted = Path(f"/dev/fd/{acts}").read_bytes()
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        os.close(out)
-        os.close(acts)
-        print(json.dumps({"status": status, "out": said, "acts": len(counted)}), flush=True)
+        with TemporaryFile() as out, TemporaryFile() as err, TemporaryFile() as acts:
+            pid = os.fork()
+            if pid == 0:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                status = 70
+                try:
+                    status = reload_in_child(pipeline, asked, acts.fileno())
+                    sys.stdout.flush()
+                finally:
+                    sys.stderr.flush()
+                    os._exit(status)
+            print(pid, flush=True)
+            sys.stdin.readline()
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            said, trouble, counted = (
+                os.pread(file.fileno(), 1_000_000, 0).decode() for file in (out, err, acts)
+            )
+            print(
+                json.dumps({"status": status, "out": said, "err": trouble, "acts": len(counted)}), flush=True
+            )
 
 
 def reload_in_child(pipeline: Any, asked: dict[str, Any], acts: int) -> int:

@@ -59,9 +59,13 @@ class Change:
         """The next run says what it found, and ends as if nothing had been."""
         journal = self.site.state.path / "journal.json"
         was_under_way = journal.exists()
-        status, document, _ = reloads.reload(self.site)
+        lock = self.site.state.path / "lock"
+        owner = lock.read_text() if lock.exists() else ""
+        status, document, *_ = reloads.reload(self.site)
         assert status == 0, document
         assert bool(document["recovered"]) == was_under_way
+        is_told = any(text.startswith("took over the lock of aibackend reload") for text in document["notes"])
+        assert is_told == bool(owner)
         self.check_at_rest()
         return document
 
@@ -82,7 +86,7 @@ def test_killed_at_every_act(site: Deployment, reloads: ForkedReloads) -> None:
     while act <= total:
         act += 1
         change = Change(site, act)
-        status, _, total = reloads.reload(site, at_act=act)
+        status, _, total, _ = reloads.reload(site, at_act=act)
         if status == 0:
             break
         assert status == -signal.SIGKILL
@@ -109,7 +113,7 @@ def test_killed_at_random_moments(site: Deployment, reloads: ForkedReloads) -> N
         pid = reloads.begin(site)
         time.sleep(moments.uniform(0, usual))
         os.kill(pid, signal.SIGKILL)
-        status, _, _ = reloads.end()
+        status, *_ = reloads.end()
         killed += status != 0
         change.check_after_kill()
         change.check_recovery(reloads)
@@ -136,7 +140,7 @@ def test_interrupted_at_every_act(site: Deployment, reloads: ForkedReloads) -> N
     for act in range(1, 200):
         number = signal.SIGTERM if act % 2 else signal.SIGINT
         change = Change(site, act)
-        status, document, total = reloads.reload(site, at_act=act, number=number)
+        status, document, total, _ = reloads.reload(site, at_act=act, number=number)
         assert document["exit"] == status
         seen.add(status)
         assert status in (0, 3, 128 + number), document
@@ -155,7 +159,7 @@ def test_the_terminal_goes_away(site: Deployment, reloads: ForkedReloads) -> Non
     seen = set()
     for act in range(1, 200, 3):
         change = Change(site, act)
-        status, _, total = reloads.reload(site, at_act=act, number=signal.SIGHUP)
+        status, _, total, _ = reloads.reload(site, at_act=act, number=signal.SIGHUP)
         seen.add(status)
         assert site.leftovers() == []
         assert site.deployed_sha256() == (change.new if status == 0 else change.old)
@@ -173,7 +177,7 @@ def test_a_file_that_somebody_else_changed_since_is_kept(site: Deployment, reloa
         act += 1
     site.target.write_bytes(b"# by hand\n" + site.target.read_bytes())
     by_hand = site.target.read_bytes()
-    status, document, _ = reloads.reload(site)
+    status, document, *_ = reloads.reload(site)
     assert status == 0
     assert "changed by somebody else since" in document["recovered"][0]
     assert site.backups()[-1].read_bytes() == by_hand, "it is replaced now, and can be had back"

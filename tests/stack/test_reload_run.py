@@ -139,7 +139,7 @@ def test_a_candidate_that_does_not_serve_is_rolled_back(
 ) -> None:
     old = running.target.read_bytes()
     running.serve(fault, "other")
-    status, document, _ = reloads.reload(running, verify_within_s=2.0)
+    status, document, *_ = reloads.reload(running, verify_within_s=2.0)
     assert status == document["exit"] == FAULTS[fault], document
     assert document["outcome"] == ("rolled-back" if status == 3 else "unhealthy")
     assert document["reason"].startswith("the gateway does not serve the candidate: ")
@@ -205,6 +205,65 @@ def test_a_broken_file_that_somebody_deployed_is_replaced(
     assert [path.read_bytes() for path in running.backups()] == [verified]
 
 
+def test_a_backup_is_restored_though_the_sources_are_broken(
+    running: Deployment, reloads: ForkedReloads
+) -> None:
+    """It goes through the gate and the swap like everything else; that the sources differ is said."""
+    old = running.deployed_sha256()
+    running.serve("alpha", "gamma")
+    assert reloads.reload(running).status == 0
+    (name,) = (path.name for path in running.backups())
+    (running.dir / "providers.yaml").write_text("providers: [\n")
+    assert reloads.reload(running, gate=True).status == 1
+    run = reloads.reload(running, gate=True, restore=name)
+    assert (run.status, run.document["findings"]) == (0, []), run
+    assert running.deployed_sha256() == running.served_sha256() == old
+    assert len(running.backups()) == 2, "what it replaced is a backup now"
+    running.serve("alpha", "beta", "gamma")
+    again = reloads.reload(running, gate=True, restore=name)
+    assert again.document["outcome"] == "unchanged"
+    assert again.document["notes"] == [
+        "the sources say otherwise still: the next reload deploys what they say"
+    ]
+    assert reloads.reload(running, restore="litellm.yaml.backup-20200101_000000").status == 2
+    backup = running.backup_dir / name
+    backup.write_bytes(backup.read_bytes() + b"#")
+    assert reloads.reload(running, restore=name).status == 1
+    assert running.deployed_sha256() == old
+
+
+BUG = """
+from pytest_aibackend.deploy import {module}
+def broken(*_arguments, **_more):
+    raise RuntimeError("a thing that cannot happen")
+{module}.{function} = broken
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "status"), [("pipeline", "read_deployed", 2), ("transaction", "_verify", 4)]
+)
+def test_a_bug_of_ours_is_shown_as_one(
+    running: Deployment, reloads: ForkedReloads, module: str, function: str, status: int
+) -> None:
+    """Before the swap it is exit 2; after it the old bytes come back, even if the way back is broken, too."""
+    old = running.deployed_sha256()
+    running.serve("alpha", "gamma")
+    run = reloads.reload(running, code=BUG.format(module=module, function=function))
+    assert run.status == status, run
+    assert "a bug: RuntimeError: a thing that cannot happen" in run.document["reason"]
+    assert "Traceback" in run.err
+    assert running.deployed_sha256() == old
+    running.serve("alpha", "delta")
+    after = reloads.reload(running)
+    assert after.status == 0
+    assert [("could not be undone (a bug" in text) for text in after.document["recovered"]] == [True] * (
+        status == 4
+    )
+    assert running.served_sha256() == running.deployed_sha256()
+    assert running.leftovers() == []
+
+
 def test_validate_only_touches_nothing(running: Deployment) -> None:
     before = running.target.read_bytes()
     running.serve("alpha", "gamma")
@@ -263,6 +322,13 @@ def test_on_a_terminal_it_asks(site: Deployment, reloads: ForkedReloads, text: b
     assert (site.deployed_sha256() == old) == (status == 1)
     assert site.history()[-1]["outcome"] == ("declined" if status else "deployed")
     assert len(site.backups()) == 1 - status
+
+
+def test_an_interrupted_question_is_no_answer(site: Deployment) -> None:
+    status, shown = answer(site, b"\x03")
+    assert status == 130, shown
+    assert "interrupted by SIGINT; nothing was touched" in shown
+    assert not site.target.exists()
 
 
 def test_yes_is_not_asked(site: Deployment) -> None:

@@ -130,7 +130,9 @@ def test_a_restore_is_judged_by_its_own_bytes() -> None:
     by_number[4] |= {"status": "blocked", "reason": "blocked by config/ports.yaml"}
     by_number[9] |= {"status": "failed", "findings": [finding("generated-stale", "error", STAGED)]}
     assert not judged(plain, status=1).is_open
-    assert judged(plain, status=1, only=STAGED).is_open
+    verdict = judged(plain, status=1, only=STAGED)
+    assert verdict.is_open
+    assert (verdict.findings, verdict.is_as_generated) == ((), False)
     by_number[5] |= {"status": "failed", "findings": [finding("alias-shape", "error", STAGED)]}
     assert "check 5 (consistency)" in judged(plain, status=1, only=STAGED).describe()
     assert not judged(plain, status=3, only=STAGED).is_open

@@ -86,3 +86,31 @@ def test_the_same_step_twice_counts_twice() -> None:
         report.steps.append(Step(name="verify", status=StepStatus.FAILED, seconds=seconds, detail=""))
     report.end(Outcome.ROLLED_BACK, "it did not serve it")
     assert record_of(report, NOW)["seconds"] == {"verify": 3.5}
+
+
+secrets = st.text("abcdefghijkmnopqrstuvwxyz0123456789", min_size=12, max_size=30)
+
+
+@given(
+    secret=secrets,
+    place=st.sampled_from(
+        [
+            "api_key: {}",
+            "LiteLLM said: master_key: {}",
+            "redis://me:{}@127.0.0.1/0",
+            "sk-{} was refused",
+            "?api_key={}",
+        ]
+    ),
+    before=st.text("xyz \n", max_size=10),
+)
+def test_nothing_secret_is_kept(secret: str, place: str, before: str) -> None:
+    """Whatever a program said that a reason quotes."""
+    said = f"{before} {place.format(secret)}"
+    report = Report(command="reload", config="config")
+    report.steps.append(Step(name="verify", status=StepStatus.FAILED, seconds=1.0, detail=said))
+    report.recovered.append(said)
+    report.canary = {"ok": False, "seconds": 1.0, "problems": [said]}
+    report.gate = {"open": False, "checks": 1, "skipped": 0, "warnings": 0, "errors": 1, "reasons": [said]}
+    report.end(Outcome.REFUSED, said)
+    assert secret not in json.dumps(record_of(report, NOW))
