@@ -134,6 +134,8 @@ class _Run:
         self._report.new_sha256 = sha256(candidate)
         self._pass_gate(candidate)
         if before == candidate and not self._is_wanted_anyway(candidate):
+            if self._request.validate_only and self._request.canary:
+                self._pass_canary(candidate)  # asked for in so many words
             self._leave_unchanged(candidate)
             return
         self._pass_canary(candidate)

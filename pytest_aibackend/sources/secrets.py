@@ -62,7 +62,7 @@ def redact_line(line: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Return what a program said, without values that stand behind the name of a secret, and those in URLs."""
+    """Return what a program said without the values that stand behind names of secrets, or in URLs."""
     for match in reversed([*_NAMED.finditer(text)]):
         if is_secret_key(match[1]) and not text.startswith(_NO_SECRETS, match.end()):
             text = text[: match.end()] + _VALUE.sub("***", text[match.end() :], count=1)
