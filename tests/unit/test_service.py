@@ -311,7 +311,7 @@ def stub(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 def test_refusals(
     said: str, user: bool, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stub(tmp_path / "bin", monkeypatch, f"echo '{said}' >&2; exit 1")
+    stub(tmp_path / "bin", monkeypatch, f"case $* in *show*) exit;; esac\necho '{said}' >&2; exit 1")
     with pytest.raises(ServiceError) as refused:
         SystemdService("a", user=user).reload()
     text = str(refused.value)

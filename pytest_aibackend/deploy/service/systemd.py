@@ -69,16 +69,23 @@ class SystemdService:
 
     def reload(self) -> None:
         """Have systemd reload the unit; returns when it says that this is done."""
+        is_starting = self._systemctl.show("ActiveState").get("ActiveState") == "activating"
+        self._reload()
+        if is_starting:
+            # Then systemd made one job of the start and the reload, and signalled nobody (252, seen).
+            self._reload()
+
+    def restart(self) -> None:
+        """Have systemd restart the unit; with `Type=notify` it returns when the gateway answers."""
+        self._systemctl.run("restart", "--", self._systemctl.unit, within_s=RESTART_S)
+
+    def _reload(self) -> None:
         try:
             self._systemctl.run("reload", "--", self._systemctl.unit, within_s=RELOAD_S)
         except TimedOutError:
             # A unit that has not ended an earlier reload lets further ones wait for ever (systemd 252, seen):
             # the signal itself still gets through.
             self._systemctl.run("kill", "--kill-who=main", "--signal=HUP", "--", self._systemctl.unit)
-
-    def restart(self) -> None:
-        """Have systemd restart the unit; with `Type=notify` it returns when the gateway answers."""
-        self._systemctl.run("restart", "--", self._systemctl.unit, within_s=RESTART_S)
 
     def _insist_on_unit(self, load_state: str) -> None:
         unit = self._systemctl.unit
