@@ -186,6 +186,7 @@ def _add_reload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="wait until nothing has changed for so long (default: 0.5)",
     )
     watch.add_argument("--live", action="store_true", help="ask the running services in the gate, too")
+    _add_verify_within(watch)
     watch.add_argument("--json", action="store_true", help="print one JSON document a line for each reload")
     watch.set_defaults(run=_watch)
 
@@ -214,6 +215,10 @@ def _add_deploying(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--verify-completion", action="store_true", help="verify with a tiny completion (runs a model)"
     )
+    _add_verify_within(command)
+
+
+def _add_verify_within(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--verify-within",
         type=_seconds,
@@ -260,7 +265,12 @@ def _reload(arguments: argparse.Namespace, _rest: list[str]) -> int:
 def _watch(arguments: argparse.Namespace, _rest: list[str]) -> int:
     from pytest_aibackend.deploy.watch import WatchOptions, watch
 
-    options = WatchOptions(quiet_s=arguments.debounce, live=arguments.live, as_json=arguments.json)
+    options = WatchOptions(
+        quiet_s=arguments.debounce,
+        live=arguments.live,
+        as_json=arguments.json,
+        verify_within_s=arguments.verify_within,
+    )
     return watch(arguments.config, options)
 
 

@@ -121,6 +121,7 @@ class _Run:
         self._interrupts = interrupts
         self._canary = canary
         self._journal = Journal(site.state.path)
+        self._has_cache = True  # the candidate's cache answers, or it has none
 
     def go(self, dead: Owner | None) -> None:
         """Do all of it; note in the report how it ended."""
@@ -138,8 +139,9 @@ class _Run:
                 self._pass_canary(candidate)  # asked for in so many words
             self._leave_unchanged(candidate)
             return
-        self._pass_canary(candidate)
         old = self._old_bytes(before, candidate)
+        self._look_at_cache(candidate, old)
+        self._pass_canary(candidate)
         candidates.show_difference(self._site, old, candidate, self._show)
         if self._request.validate_only:
             self._report.end(Outcome.VALID)
@@ -218,7 +220,9 @@ class _Run:
                 if python is None:
                     self._no_litellm()
                     return
-                canary = stack.enter_context(Canary(python, self._site.own_environment()))
+                canary = stack.enter_context(
+                    Canary(python, self._site.own_environment(), directory=self._site.target.parent)
+                )
             with self._show.step("canary") as step:
                 seen = canary.try_out(candidate, step.tell)
                 self._report.canary = {
@@ -233,6 +237,23 @@ class _Run:
         if not seen.ok:
             reason = f"the canary refused it: {'; '.join(seen.problems)}"
             raise StopRun(Outcome.REFUSED, reason, self._hint_refused())
+
+    def _look_at_cache(self, candidate: bytes, old: bytes | None) -> None:
+        """Refuse a candidate whose cache does not answer, unless the gateway has to do without it already."""
+        from pytest_aibackend.deploy.verify import cache_trouble
+
+        if self._request.validate_only or not self._site.service.can_signal:
+            return
+        if not self._site.service.state().running:
+            return
+        trouble = cache_trouble(candidate, self._site.environment)
+        if trouble is None:
+            return
+        self._has_cache = False
+        if old is not None and cache_trouble(old, self._site.environment) == trouble:
+            self._show.note(f"{trouble}; it is not this change that it comes from")
+            return
+        raise StopRun(Outcome.REFUSED, trouble, "start it, or correct cache_params; nothing was touched")
 
     def _no_litellm(self) -> None:
         hint = "install it, or name its interpreter: deploy.python in gateway.yaml"
@@ -287,6 +308,7 @@ class _Run:
                 candidate=candidate,
                 before=before,
                 old=old,
+                with_cache=self._has_cache,
             )
         except BaseException as error:  # noqa: BLE001 # whatever it is, what was done must be undone
             self._interrupts.ignore_all()

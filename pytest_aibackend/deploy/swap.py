@@ -14,7 +14,7 @@ _WHY: Final = {
     errno.ENOSPC: ("the disk is full", "make room"),
     errno.EDQUOT: ("the disk quota is used up", "make room"),
     errno.EROFS: ("the file system is read-only", "mount it for writing, or correct deploy.path"),
-    errno.EACCES: ("permission denied", "run this as a user that may write there"),
+    errno.EACCES: ("permission denied", "run this as a user who may read and write there"),
     errno.EPERM: (
         "not permitted: the file is immutable, or its owner cannot be kept",
         "run this as root or as the file's owner; `lsattr` shows whether it is immutable",

@@ -59,10 +59,11 @@ def commit(
     candidate: bytes,
     before: bytes | None,
     old: bytes | None,
+    with_cache: bool = True,
 ) -> None:
     """Put the candidate in place and have the gateway serve it; the journal is empty when this returns.
 
-    `before` is what is deployed, `old` what to return to. Raises Failed when the gateway does not serve the
+    `before` is what is deployed, `old` what to return to; `with_cache`, its cache has to answer. Raises Failed when the gateway does not serve the
     candidate; then, and whatever else is raised, `settle` undoes what was done.
     """
     approved = site.state.approved()
@@ -88,7 +89,7 @@ def commit(
         interrupts.ignore_all()
         journal.forget()
         return
-    seen = _verify(site, show, candidate, with_cache=True)
+    seen = _verify(site, show, candidate, with_cache=with_cache)
     if not seen.ok:
         raise Failed(f"the gateway does not serve the candidate: {'; '.join(seen.reasons)}")
     interrupts.ignore_all()

@@ -19,11 +19,10 @@ from typing import Any, Final, NamedTuple, Self
 
 from tests.stack.reloading import ROOT, Deployment, environment
 
-ACTS: Final = frozenset(
-    {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.kill", "os.chmod", "shutil.rmtree"}
-)
-# The soak looks at each file that is opened for writing, too.
-OPENS: Final = bool(os.environ.get("AIBACKEND_SOAK"))
+# What changes the state of things: a file that gets its name, a signal. The soak looks at every touch.
+STEPS: Final = frozenset({"os.rename", "os.kill"})
+TOUCHES: Final = STEPS | {"os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.rmtree"}
+IS_SOAK: Final = bool(os.environ.get("AIBACKEND_SOAK"))
 
 
 class Ended(NamedTuple):
@@ -141,7 +140,7 @@ def reload_in_child(pipeline: Any, asked: dict[str, Any], acts: int) -> int:
     def count(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal seen
         is_write = event == "open" and bool(int(arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR))
-        if event not in ACTS and not (is_write and OPENS):
+        if event not in (TOUCHES if IS_SOAK else STEPS) and not (is_write and IS_SOAK):
             return
         seen += 1
         os.write(acts, b".")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_aibackend.deploy.site import master_key
+from pytest_aibackend.litellm.command import generate
 from pytest_aibackend.serving.state import sha256
 from tests.stack.forked_reload import ForkedReloads
 from tests.stack.reloading import COMMAND, KEY, Deployment, deployment, environment, wait_for
@@ -78,23 +79,19 @@ def test_nothing_changed_means_nothing_is_touched(running: Deployment) -> None:
     assert running.history()[-1]["outcome"] == "unchanged"
 
 
-def generate(site: Deployment) -> None:
-    subprocess.run([*CLI, "generate", "--config", str(site.dir)], check=True, capture_output=True)
-
-
 def test_a_deployed_file_that_nobody_serves_is_made_to_be_served(
     running: Deployment, reloads: ForkedReloads
 ) -> None:
     """`aibackend generate` writes the deployed file in its place: the reload has yet to be done."""
     verified = running.target.read_bytes()
     running.serve("alpha", "gamma")
-    generate(running)
+    generate(running.dir, check=False, output=None)
     run = reloads.reload(running)
     assert (run.status, run.document["outcome"]) == (0, "deployed"), run
     assert running.served_sha256() == running.deployed_sha256()
     assert running.backups()[-1].read_bytes() == verified, "what had been served can be had back"
     running.serve("fault-unready")
-    generate(running)
+    generate(running.dir, check=False, output=None)
     good = running.served_sha256()
     run = reloads.reload(running, verify_within_s=2.0)
     assert run.status == 3, run
@@ -435,13 +432,11 @@ def test_a_warm_canary_decides(running: Deployment, reloads: ForkedReloads) -> N
     assert running.served_sha256() == running.deployed_sha256() != old
 
 
-def test_history_is_shown_and_holds_no_secret(running: Deployment) -> None:
+def test_history_is_shown_and_holds_no_secret(running: Deployment, reloads: ForkedReloads) -> None:
     secret = "sk-live-55555555abcdefgh"
-    settings = running.gateway_yaml() | {
-        "litellm_settings": {"cache": True, "cache_params": {"password": secret}}
-    }
-    running.write("gateway.yaml", settings)
-    refused = running.reload()
+    cache = {"cache": True, "cache_params": {"password": secret}}
+    running.write("gateway.yaml", running.gateway_yaml() | {"litellm_settings": cache})
+    refused = reloads.reload(running)
     assert refused.status == 1, refused
     running.write("gateway.yaml", running.gateway_yaml())
     running.target.write_text(
@@ -450,7 +445,7 @@ def test_history_is_shown_and_holds_no_secret(running: Deployment) -> None:
     replaced = running.reload()
     assert replaced.status == 0, replaced
     everything = [path.read_text() for path in running.state.path.rglob("*") if path.is_file()]
-    for text in (refused.out, refused.err, replaced.out, replaced.err, *everything):
+    for text in (str(refused), replaced.out, replaced.err, *everything):
         assert secret not in text
         assert KEY not in text
     shown = subprocess.run(
