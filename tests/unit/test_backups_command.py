@@ -228,7 +228,7 @@ def test_restore_goes_through_gate_and_swap(tmp_path: Path, capsys: pytest.Captu
     (config / "gateway.yaml").write_text(yaml.safe_dump(gateway), encoding="utf-8")
     assert main(["generate", "--config", str(config)]) == 0
     deployed, directory = config / "litellm-unified.yaml", config / "kept"
-    old, now = deployed.read_bytes(), b"model_list: []\n"
+    old, now = deployed.read_bytes(), b"model_list: [{model_name: a}]\n"
     good = make_backup(old, directory, NOW - dt.timedelta(days=2)).name
     damaged = make_backup(old, directory, NOW - dt.timedelta(days=1))
     damaged.write_bytes(old[:-10])
