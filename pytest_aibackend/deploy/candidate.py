@@ -10,7 +10,7 @@ from pytest_aibackend.deploy.console import Console
 from pytest_aibackend.deploy.report import Outcome, StopRun
 from pytest_aibackend.deploy.site import Site
 from pytest_aibackend.litellm.command import source_errors
-from pytest_aibackend.litellm.generate import render, unified_diff
+from pytest_aibackend.litellm.generate import body_of, render, unified_diff
 from pytest_aibackend.litellm.plan import plan_gateway
 from pytest_aibackend.litellm.served import expected_groups
 from pytest_aibackend.sources import yaml_text
@@ -53,7 +53,11 @@ def restore_candidate(site: Site, name: str, show: Console) -> bytes:
 
 def show_difference(site: Site, old: bytes | None, new: bytes, show: Console) -> None:
     """Show what changes, secrets hidden: the lines, how many, and the model groups."""
-    diff = unified_diff(_text(old), _text(new), str(site.target), "candidate")
+    texts = _text(old), _text(new)
+    bodies = body_of(texts[0]), body_of(texts[1])
+    # The hashes in the header change with every change, and say nothing to a person.
+    shown = texts if bodies[0] == bodies[1] else bodies
+    diff = unified_diff(*shown, site.target.name, "candidate")
     changed = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
     show.report.added = sum(line.startswith("+") for line in changed)
     show.report.removed = sum(line.startswith("-") for line in changed)

@@ -63,8 +63,9 @@ def commit(
 ) -> None:
     """Put the candidate in place and have the gateway serve it; the journal is empty when this returns.
 
-    `before` is what is deployed, `old` what to return to; `with_cache`, its cache has to answer. Raises Failed when the gateway does not serve the
-    candidate; then, and whatever else is raised, `settle` undoes what was done.
+    `before` is what is deployed, `old` what to return to; `with_cache`, its cache has to answer. Raises
+    Failed when the gateway does not serve the candidate; then, and whatever else is raised, `settle` undoes
+    what was done.
     """
     approved = site.state.approved()
     journal.begin(target=site.target, before=before, old=old, new=candidate, approved_before=approved)

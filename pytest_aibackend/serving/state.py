@@ -246,6 +246,10 @@ def write_private(path: Path, raw: bytes) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if os.geteuid() == 0:
+                # A reload by root must not lock out the gateway's own user, whose directory this is.
+                folder = path.parent.stat()
+                os.fchown(descriptor, folder.st_uid, folder.st_gid)
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
