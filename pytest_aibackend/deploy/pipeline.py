@@ -11,30 +11,26 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import math
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_aibackend.deploy import candidate as candidates
-from pytest_aibackend.deploy.backups import BackupError
+from pytest_aibackend.deploy.admission import Admission
 from pytest_aibackend.deploy.console import Console
-from pytest_aibackend.deploy.gate import run_gate
-from pytest_aibackend.deploy.history import History, record_of
-from pytest_aibackend.deploy.interrupts import Interrupted, Interrupts
+from pytest_aibackend.deploy.ending import ending, in_words, note_in_history
+from pytest_aibackend.deploy.interrupts import Interrupts
 from pytest_aibackend.deploy.journal import Action, Journal, Reached
 from pytest_aibackend.deploy.lock import LockedError, Owner, exclusive
-from pytest_aibackend.deploy.report import INTERRUPTED_BY, Outcome, Report, StopRun
-from pytest_aibackend.deploy.service import ServiceError
+from pytest_aibackend.deploy.report import Outcome, Report, StopRun
+from pytest_aibackend.deploy.request import Request
 from pytest_aibackend.deploy.site import Site
-from pytest_aibackend.deploy.staging import clear_staging, make_staging_area
-from pytest_aibackend.deploy.swap import SwapError, read_deployed
-from pytest_aibackend.deploy.transaction import Failed, Settled, commit, confirm, settle
-from pytest_aibackend.findings import Severity
-from pytest_aibackend.serving.state import sha256, write_private
+from pytest_aibackend.deploy.staging import clear_staging
+from pytest_aibackend.deploy.swap import read_deployed
+from pytest_aibackend.deploy.transaction import Settled, commit, confirm, settle
+from pytest_aibackend.serving.state import sha256
 from pytest_aibackend.sources.backend import load_backend
 from pytest_aibackend.sources.backups import is_restorable
 from pytest_aibackend.sources.secrets import redact_text
@@ -43,29 +39,6 @@ if TYPE_CHECKING:
     from pytest_aibackend.deploy.canary import Canary
 
 __all__ = ["Request", "run"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """What is asked for."""
-
-    config_dir: Path
-    restore: str | None = None  # the name of a backup, in place of what the sources give
-    validate_only: bool = False
-    assume_yes: bool = False
-    canary: bool | None = None  # None: where LiteLLM is installed
-    live: bool = False
-    as_json: bool = False
-    wait_s: float = 0.0
-    verify_completion: bool = False
-    verify_within_s: float = 60.0
-
-    @property
-    def command(self) -> str:
-        """Return what is done, in a word or two."""
-        if self.restore is not None:
-            return f"restore {self.restore}"
-        return "validate" if self.validate_only else "reload"
 
 
 def run(request: Request, *, canary: Canary | None = None, show: Console | None = None) -> int:
@@ -78,7 +51,7 @@ def run(request: Request, *, canary: Canary | None = None, show: Console | None 
         show = Console(report, as_json=request.as_json)
     report = show.report
     with Interrupts() as interrupts:
-        with _ending(show):
+        with ending(show):
             site = _site(request)
             report.target = str(site.target)
             _run_alone(request, site, show, interrupts, canary=canary)
@@ -97,14 +70,14 @@ def _run_alone(
         with exclusive(
             lock, request.command, wait_s=request.wait_s, tell=_every_ten_seconds(show.say)
         ) as dead:
-            with _ending(show):
+            with ending(show):
                 _Run(request, site, show, interrupts, canary).go(dead)
             interrupts.ignore_all()
             clear_staging(site.state)
-            _note_in_history(site, show, began, rotate=True)
+            note_in_history(site, show, began, rotate=True)
     except LockedError as error:
         show.report.end(Outcome.LOCKED, str(error))
-        _note_in_history(site, show, began, rotate=False)
+        note_in_history(site, show, began, rotate=False)
         raise StopRun(Outcome.LOCKED, str(error), "wait for it, or use --wait SECONDS") from error
 
 
@@ -119,9 +92,8 @@ class _Run:
         self._show = show
         self._report = show.report
         self._interrupts = interrupts
-        self._canary = canary
+        self._admission = Admission(request=request, site=site, show=show, warm_canary=canary)
         self._journal = Journal(site.state.path)
-        self._has_cache = True  # the candidate's cache answers, or it has none
 
     def go(self, dead: Owner | None) -> None:
         """Do all of it; note in the report how it ended."""
@@ -133,22 +105,22 @@ class _Run:
         candidate = self._make_candidate()
         self._report.old_sha256 = None if before is None else sha256(before)
         self._report.new_sha256 = sha256(candidate)
-        self._pass_gate(candidate)
+        self._admission.pass_gate(candidate)
         if before == candidate and not self._is_wanted_anyway(candidate):
             if self._request.validate_only and self._request.canary:
-                self._pass_canary(candidate)  # asked for in so many words
+                self._admission.pass_canary(candidate)  # asked for in so many words
             self._leave_unchanged(candidate)
             return
         old = self._old_bytes(before, candidate)
-        self._look_at_cache(candidate, old)
-        self._pass_canary(candidate)
+        has_cache = self._admission.has_cache(candidate, old)
+        self._admission.pass_canary(candidate)
         candidates.show_difference(self._site, old, candidate, self._show)
         if self._request.validate_only:
             self._report.end(Outcome.VALID)
             self._show.say("valid: nothing was touched")
         else:
-            self._ask()
-            self._deploy(candidate, before, old)
+            self._admission.ask()
+            self._deploy(candidate, before, old, with_cache=has_cache)
 
     # -- what an earlier run left
 
@@ -178,93 +150,6 @@ class _Run:
             return candidates.restore_candidate(self._site, name, self._show)
         return candidates.generate_candidate(self._site, self._show)
 
-    def _pass_gate(self, candidate: bytes) -> None:
-        with self._show.step("gate") as step:
-            staged = make_staging_area(self._site.state) / candidates.STAGED_NAME
-            write_private(staged, candidate)
-            is_restore = self._request.restore is not None
-            verdict = run_gate(
-                self._request.config_dir, staged, live=self._request.live, bytes_only=is_restore
-            )
-            self._report.gate = verdict.as_dict()
-            (step.passed if verdict.is_open else step.failed)(verdict.describe())
-        if not verdict.is_as_generated:
-            self._show.note("the sources say otherwise still: the next reload deploys what they say")
-        shown = f"{candidates.STAGED_NAME} (candidate)"
-        for finding in verdict.findings:
-            place = finding.location
-            if place.file == str(staged):
-                finding = replace(finding, location=replace(place, file=shown))  # noqa: PLW2901 # gone by now
-            if finding.severity is Severity.ERROR:
-                self._show.finding(finding)
-            else:
-                self._report.findings.append(finding)
-        if not verdict.is_open:
-            raise StopRun(Outcome.REFUSED, f"the gate refused it: {verdict.describe()}", self._hint_refused())
-
-    def _hint_refused(self) -> str:
-        if self._request.restore is not None:
-            return "nothing was touched; choose another backup: aibackend backups list"
-        return "nothing was touched; mend the sources and run it again"
-
-    def _pass_canary(self, candidate: bytes) -> None:
-        from pytest_aibackend.deploy.canary import Canary, find_litellm
-
-        if self._request.canary is False:
-            self._skip_canary("--no-canary")
-            return
-        with contextlib.ExitStack() as stack:
-            canary = self._canary
-            if canary is None:
-                python = find_litellm(self._site.backend.gateway.deploy.python)
-                if python is None:
-                    self._no_litellm()
-                    return
-                canary = stack.enter_context(
-                    Canary(python, self._site.own_environment(), directory=self._site.target.parent)
-                )
-            with self._show.step("canary") as step:
-                seen = canary.try_out(candidate, step.tell)
-                self._report.canary = {
-                    "ok": seen.ok,
-                    "seconds": seen.seconds,
-                    "problems": list(seen.problems),
-                }
-                if seen.ok:
-                    step.passed(f"LiteLLM serves {seen.groups} model groups, {seen.deployments} deployments")
-                else:
-                    step.failed("; ".join(seen.problems))
-        if not seen.ok:
-            reason = f"the canary refused it: {'; '.join(seen.problems)}"
-            raise StopRun(Outcome.REFUSED, reason, self._hint_refused())
-
-    def _look_at_cache(self, candidate: bytes, old: bytes | None) -> None:
-        """Refuse a candidate whose cache does not answer, unless the gateway has to do without it already."""
-        from pytest_aibackend.deploy.verify import cache_trouble
-
-        if self._request.validate_only or not self._site.service.can_signal:
-            return
-        if not self._site.service.state().running:
-            return
-        trouble = cache_trouble(candidate, self._site.environment)
-        if trouble is None:
-            return
-        self._has_cache = False
-        if old is not None and cache_trouble(old, self._site.environment) == trouble:
-            self._show.note(f"{trouble}; it is not this change that it comes from")
-            return
-        raise StopRun(Outcome.REFUSED, trouble, "start it, or correct cache_params; nothing was touched")
-
-    def _no_litellm(self) -> None:
-        hint = "install it, or name its interpreter: deploy.python in gateway.yaml"
-        if self._request.canary:
-            raise StopRun(Outcome.UNUSABLE, "there is no LiteLLM to try the candidate with", hint)
-        self._skip_canary("LiteLLM is not installed here")
-
-    def _skip_canary(self, why: str) -> None:
-        with self._show.step("canary") as step:
-            step.skipped(why)
-
     def _is_wanted_anyway(self, candidate: bytes) -> bool:
         """Say whether there is something to do although the candidate is deployed already."""
         if self._request.validate_only:
@@ -289,15 +174,9 @@ class _Run:
             return before
         return self._site.verified_bytes() or before
 
-    def _ask(self) -> None:
-        if self._request.assume_yes or not sys.stdin.isatty():
-            return
-        if not self._show.ask(f"deploy it to {self._site.target}?"):
-            raise StopRun(Outcome.DECLINED, "not deployed: the answer was no")
-
     # -- touching things
 
-    def _deploy(self, candidate: bytes, before: bytes | None, old: bytes | None) -> None:
+    def _deploy(self, candidate: bytes, before: bytes | None, old: bytes | None, *, with_cache: bool) -> None:
         _ = self._site.service  # a service that cannot be named stops the run here
         try:
             commit(
@@ -308,7 +187,7 @@ class _Run:
                 candidate=candidate,
                 before=before,
                 old=old,
-                with_cache=self._has_cache,
+                with_cache=with_cache,
             )
         except BaseException as error:  # noqa: BLE001 # whatever it is, what was done must be undone
             self._interrupts.ignore_all()
@@ -324,12 +203,12 @@ class _Run:
             raise error
         why = ""
         if entry.reached >= Reached.SWAPPED:
-            why = _words(error)
+            why = in_words(error)
             self._show.error(why)
         try:
             settled = settle(self._site, self._journal, entry, self._show)
         except Exception as second:  # noqa: BLE001 # the first error must not be lost over it
-            why, also = why or _words(error), _words(second)
+            why, also = why or in_words(error), in_words(second)
             with contextlib.suppress(OSError, AssertionError):
                 self._journal.note_trouble(redact_text(also))
             self._report.end(Outcome.UNHEALTHY, f"{why}; and rolling back failed: {also}")
@@ -337,7 +216,7 @@ class _Run:
             return
         if settled.action is Action.NOTHING:
             raise error
-        self._end_undone(why or _words(error), settled)
+        self._end_undone(why or in_words(error), settled)
 
     def _end_undone(self, why: str, settled: Settled) -> None:
         if settled.action is Action.FINISH:
@@ -372,43 +251,6 @@ def _site(request: Request) -> Site:
             "run this as the user that deploys, or correct deploy.state_dir in gateway.yaml",
         ) from error
     return site
-
-
-@contextlib.contextmanager
-def _ending(show: Console) -> Iterator[None]:
-    """Turn whatever ends a run before anything was touched into an outcome and a message."""
-    report = show.report
-    try:
-        yield
-    except StopRun as stop:
-        report.end(stop.outcome, stop.reason)
-        show.error(stop.reason, stop.hint)
-    except Interrupted as interrupted:
-        report.end(Outcome.INTERRUPTED, str(interrupted), status=INTERRUPTED_BY + interrupted.number)
-        show.error(f"{interrupted}; nothing was touched")
-    except SwapError as error:
-        report.end(Outcome.UNUSABLE, str(error))
-        show.error(str(error), error.hint)
-    except Exception as error:  # noqa: BLE001 # told in words, a bug with its traceback
-        report.end(Outcome.UNUSABLE, _words(error))
-        show.error(_words(error))
-
-
-def _words(error: BaseException) -> str:
-    """Return an error in words; print the traceback of one that only a bug of ours can raise."""
-    if isinstance(error, (SwapError, BackupError, ServiceError, Failed, Interrupted)):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror}"
-    traceback.print_exception(error)
-    return f"a bug: {type(error).__name__}: {error}"
-
-
-def _note_in_history(site: Site, show: Console, began: dt.datetime, *, rotate: bool) -> None:
-    try:
-        History(site.state.path).append(record_of(show.report, began), rotate=rotate)
-    except OSError as error:
-        show.note(f"the history could not be written: {error.strerror}")
 
 
 def _every_ten_seconds(say: Callable[[str], None]) -> Callable[[str], None]:
