@@ -60,6 +60,8 @@ class RunningStep:
 class Console:
     """Where a run is shown and noted."""
 
+    indent: int | None = 2  # of the document
+
     def __init__(self, report: Report, *, as_json: bool = False) -> None:
         """Show on standard output, or, `as_json`, only note."""
         self.report = report
@@ -134,7 +136,7 @@ class Console:
         """Print the document, where that was asked for."""
         if self._is_json:
             stream = _Patient(sys.stdout)
-            stream.write(json.dumps(self.report.document(), indent=2, ensure_ascii=False) + "\n")
+            stream.write(json.dumps(self.report.document(), indent=self.indent, ensure_ascii=False) + "\n")
             stream.flush()
 
     def _line(self, step: RunningStep, seconds: float) -> None:

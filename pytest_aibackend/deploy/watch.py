@@ -35,6 +35,7 @@ __all__ = ["WatchOptions", "watch"]
 
 USAGE: Final = 2
 POLL_S: Final = 0.3
+LEAST_POLL_S: Final = 0.05
 PATIENCE: Final = 10  # times the quiet time, for a file that has vanished
 LOCK_WAIT_S: Final = 600.0
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -74,7 +75,7 @@ class _Watch:
     def run(self) -> int:
         """Watch until told to end."""
         self._introduce()
-        poll_s = min(POLL_S, self._options.quiet_s / 2) if self._options.quiet_s else POLL_S
+        poll_s = min(POLL_S, max(LEAST_POLL_S, self._options.quiet_s / 2))
         outcome = None
         while not self._ending.is_due(poll_s):
             before, seen = self._changes.acted_on, fingerprint(self._config_dir)

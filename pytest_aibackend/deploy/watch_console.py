@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import Final
 
 from pytest_aibackend.deploy.console import Console, RunningStep
-from pytest_aibackend.deploy.report import Outcome, Report, StepStatus
+from pytest_aibackend.deploy.report import Outcome, StepStatus
 
 __all__ = ["WatchConsole", "clock"]
 
 _INDENT: Final = " " * 9  # as wide as the time
 _UNTIMED: Final = 0.05  # seconds, of steps that are not worth a word
-_AGAIN: Final = "nothing was touched; it is tried again when a source changes"
-_WAITS: Final = (Outcome.REFUSED, Outcome.UNUSABLE)
+_CHANGED: Final = "nothing was touched; it is tried again when a source changes"
+_HINTS: Final = {
+    Outcome.REFUSED: _CHANGED,
+    Outcome.UNUSABLE: _CHANGED,
+    Outcome.LOCKED: "nothing was touched; it is tried again until the other run has ended",
+}
 
 
 def clock() -> str:
@@ -25,10 +28,7 @@ def clock() -> str:
 class WatchConsole(Console):
     """The console of one reload among many; with `as_json`, one document a line."""
 
-    def __init__(self, report: Report, *, as_json: bool = False) -> None:
-        """Show on standard output, and errors on standard error."""
-        super().__init__(report, as_json=as_json)
-        self._one_line = as_json
+    indent = None
 
     def say(self, text: str) -> None:
         """Show a line; how it ended is said by `finish`."""
@@ -40,22 +40,20 @@ class WatchConsole(Console):
 
     def error(self, text: str, hint: str = "") -> None:
         """Show what stopped the run; nobody has to run it again."""
-        super().error(text, _AGAIN if self.report.outcome in _WAITS else hint)
+        outcome = self.report.outcome
+        super().error(text, hint if outcome is None else _HINTS.get(outcome, hint))
 
     def finish(self) -> None:
         """Say how it ended, and where the time went."""
         report = self.report
-        if self._one_line:
-            print(json.dumps(report.document(), ensure_ascii=False), flush=True)
-            return
+        super().finish()
         steps = [step for step in report.steps if step.seconds >= _UNTIMED]
         told = ", ".join(f"{step.name} {step.seconds:.1f} s" for step in steps)
         total = sum(step.seconds for step in report.steps)
-        skipped = [step for step in report.steps if step.status is StepStatus.SKIPPED]
         super().say(f"{clock()} {report.outcome} after {total:.1f} s" + (f" ({told})" if told else ""))
-        for step in skipped:
-            if step.name in ("canary", "signal"):
-                super().say(f"{_INDENT}{step.name} skipped: {step.detail}")
+        for step in report.steps:
+            if (step.name, step.status) == ("signal", StepStatus.SKIPPED):
+                super().say(f"{_INDENT}signal skipped: {step.detail}")
 
     def _line(self, step: RunningStep, seconds: float) -> None:
         """Show no step."""
