@@ -78,14 +78,17 @@ def gateway_serves_other_file(live: LiveBackend) -> Iterator[Problem]:
     """The gateway serves another configuration than the deployed file, which nobody has verified.
 
     Somebody changed that file past `aibackend reload`. The gateway does not load it, also not at its next
-    start: it stays with the last verified configuration. `aibackend reload` deploys what the sources give.
+    start: it stays with the last verified configuration. `aibackend reload` deploys what the sources give;
+    in its own gate this is a warning, for it is what is about to be mended.
     """
+    severity = Severity.WARNING if live.backend.is_candidate else None
     for seen in _seen(live):
         served = _served_alone(seen)
         if served is not None and not _is_approved(seen):
             yield _problem(
                 f"the gateway serves {describe_served(seen, served)}, not {_deployed(seen)}: {_why(seen)}",
                 "make the change in the sources and run `aibackend reload`",
+                severity,
             )
 
 

@@ -103,6 +103,7 @@ class Backend:
 
     config_dir: FilePath
     sources: Mapping[str, Source]
+    is_candidate: bool = False  # its generated file is to be deployed, and is not that of the directory
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -262,7 +263,9 @@ def load_backend(config_dir: FilePath, *, generated: FilePath | None = None) -> 
     if generated is not None:
         paths["generated"] = generated
     sources = {role: _load(role, path, config_dir, entries) for role, path in paths.items()}
-    return Backend(config_dir=config_dir, sources=MappingProxyType(sources))
+    return Backend(
+        config_dir=config_dir, sources=MappingProxyType(sources), is_candidate=generated is not None
+    )
 
 
 def _load(role: str, path: FilePath, config_dir: FilePath, entries: set[str]) -> Source:

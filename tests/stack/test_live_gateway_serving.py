@@ -32,12 +32,12 @@ def gateway(tmp_path: Path) -> Iterator[Sleepers]:
         yield running
 
 
-def judged(gateway: Sleepers) -> Judged:
+def judged(gateway: Sleepers, *, candidate: Path | None = None) -> Judged:
     """Judge the notes, after a journey through JSON as from one process of a run to another."""
     seen = Observations(serving=look_at_serving(gateway.state, gateway.file))
     again = Observations.from_json(json.loads(json.dumps(seen.to_json())))
     assert again == seen
-    backend = load_backend(gateway.file.parent)
+    backend = load_backend(gateway.file.parent, generated=candidate)
     live = LiveBackend(backend=backend, observations=Seen(observations=again, unset_variables=frozenset()))
     return judge_seen(backend, live, [8])
 
@@ -64,6 +64,14 @@ def test_a_file_that_was_changed_past_the_reload(gateway: Sleepers) -> None:
     # A reason that was given for other bytes says nothing of these.
     gateway.say((READY, OLD), (READY, OLD), refused_sha256=sha256(b""), refused_reason=reason)
     assert reason not in judged(gateway).message("gateway-serves-other-file")
+
+
+def test_the_gate_of_the_reload_that_mends_it(gateway: Sleepers, tmp_path: Path) -> None:
+    gateway.file.write_bytes(NEW)
+    gateway.say((READY, OLD), (READY, OLD))
+    candidate = tmp_path / "candidate.yaml"
+    candidate.write_bytes(OLD)
+    assert judged(gateway, candidate=candidate).of("workers") == [("gateway-serves-other-file", "warning")]
 
 
 def test_a_file_that_is_gone(gateway: Sleepers) -> None:
