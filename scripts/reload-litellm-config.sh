@@ -23,42 +23,6 @@ environment; 3 rolled back; 4 rolled back and still not healthy; 5 locked by ano
 TEXT
 }
 
-root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
-config=
-options=()
-while (($#)); do
-    case $1 in
-        --validate-only | --yes | --force | --canary | --no-canary | --live | --json | --verify-completion)
-            options+=("$1")
-            ;;
-        --wait | --verify-within)
-            (($# > 1)) || { echo "reload-litellm-config.sh: $1 needs a number of seconds" >&2; exit 2; }
-            options+=("$1" "$2")
-            shift
-            ;;
-        --wait=* | --verify-within=*) options+=("$1") ;;
-        --config)
-            (($# > 1)) || { echo "reload-litellm-config.sh: --config needs a directory" >&2; exit 2; }
-            config=$2
-            shift
-            ;;
-        --config=*) config=${1#*=} ;;
-        -h | --help) usage; exit 0 ;;
-        *) echo "reload-litellm-config.sh: unknown option: $1" >&2; usage >&2; exit 2 ;;
-    esac
-    shift
-done
-
-if [[ -x $root/.venv/bin/aibackend ]]; then
-    tool=$root/.venv/bin/aibackend
-elif ! tool=$(command -v aibackend); then
-    echo "reload-litellm-config.sh: aibackend is not installed; run \`make check\` in $root once" >&2
-    exit 2
-fi
-
-# Without --config, findings are told as config/FILE, as they are from the top of the repository.
-if [[ -z $config ]]; then
-    cd -- "$root"
-    config=config
-fi
-exec "$tool" reload --config "$config" ${options[@]+"${options[@]}"}
+# shellcheck source=lib.sh
+. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/lib.sh"
+run_aibackend reload '--validate-only --yes --force --canary --no-canary --live --json --verify-completion' '--wait --verify-within' "$@"
