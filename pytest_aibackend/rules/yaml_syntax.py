@@ -94,6 +94,11 @@ _DOCUMENTED = {
 
         Define the anchor first, or quote the text if a literal `*` is meant.
     """,
+    "duplicate-anchor": """
+        Two anchors of one file have the same name.
+
+        PyYAML, and so LiteLLM, does not read such a file. Give one of them another name.
+    """,
     "endless-alias": """
         An alias stands inside the very value that it names.
 

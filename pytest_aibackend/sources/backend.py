@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +25,7 @@ from pytest_aibackend.sources.models import (
     ReservedPort,
 )
 from pytest_aibackend.sources.schema import Checked, check_against
+from pytest_aibackend.sources.suppressions import suppressed_rules
 
 __all__ = ["FILES", "Backend", "Source", "load_backend"]
 
@@ -45,7 +45,6 @@ _MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "gateway": GatewayFile,
 }
 _MAY_BE_ABSENT: Final = ("gateway", "generated", "deployed")
-_IGNORE: Final = re.compile(r"#\s*aibackend:\s*ignore\[([^\]]*)\]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,16 +84,7 @@ class Source:
     @cached_property
     def ignores(self) -> Mapping[int, frozenset[str]]:
         """Return the rule ids that comments silence, by line (from 1)."""
-        if "aibackend:" not in self.text:
-            return {}
-        found: dict[int, frozenset[str]] = {}
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            if match := _IGNORE.search(line):
-                rules = frozenset(rule.strip() for rule in match[1].split(","))
-                # A comment that stands alone speaks of the next line, one behind a value of its own.
-                place = number + 1 if line.lstrip().startswith("#") else number
-                found[place] = found.get(place, frozenset()) | rules
-        return found
+        return suppressed_rules(self.text)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,9 +1,10 @@
 """Safe, bounded YAML: bytes in, plain data with the place of every value out.
 
-One pass over the parser's events builds the data and notes where each key and item stands. Nothing
-recurses, so hostile nesting ends in a finding and not in a crash; aliases are counted as what they
-expand to, so a "billion laughs" ends there too. Scalars get the meaning that PyYAML's safe loader
-gives them, because that is what LiteLLM reads its file with (1.106.2, proxy/proxy_server.py).
+One pass over the parser's events builds the data and notes where each key and item stands; what came
+by an alias or a merge key stands where its anchor is. Nothing recurses, so hostile nesting ends in a
+finding and not in a crash; aliases are counted as what they expand to, so a "billion laughs" ends there
+too. Scalars get the meaning that PyYAML's safe loader gives them, because that is what LiteLLM reads its
+file with (1.106.2, proxy/proxy_server.py).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ MAX_VALUES: Final = 2_000_000  # scalars, lists and mappings, aliases counted as
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STR_TAG: Final = "tag:yaml.org,2002:str"
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
+_VALUE_TAG: Final = "tag:yaml.org,2002:value"
 _PLAIN_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "binary", "merge", "value")
@@ -45,6 +47,10 @@ _CONTAINER_TAGS: Final = {
     "tag:yaml.org,2002:map": MappingStartEvent,
     "tag:yaml.org,2002:seq": SequenceStartEvent,
 }
+
+
+Place = tuple[int, int]  # line and column, from 1
+Marks = dict[int, dict[Any, Place]]  # by the identity of a list or mapping: where its items or keys stand
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +69,18 @@ class Document:
     """What a file says, and where it says it."""
 
     data: Any
-    positions: dict[Path, tuple[int, int]] = field(repr=False)
+    start: Place
+    marks: Marks = field(repr=False)
 
-    def locate(self, path: Path) -> tuple[int, int]:
+    def locate(self, path: Path) -> Place:
         """Return line and column, from 1, of the key or item at `path`, or of its nearest parent."""
-        while path and path not in self.positions:
-            path = path[:-1]
-        return self.positions.get(path, (1, 1))
+        place, value = self.start, self.data
+        for step in path:
+            found = self.marks.get(id(value), {}).get(step)
+            if found is None:
+                break
+            place, value = found, value[step]
+        return place
 
 
 class _Scalars(SafeConstructor, Resolver):
@@ -85,15 +96,14 @@ class _Frame:
     """One list or mapping that is being filled."""
 
     container: Any
-    path: Path
-    mark: Any
+    marks: dict[Any, Place]
     size: int = 1
     anchor: str | None = None
     key: Any = None
     has_key: bool = False
-    key_mark: Any = None
     key_is_merge: bool = False
     merges: list[tuple[Any, Any]] = field(default_factory=list)
+    first_lines: dict[Any, int] = field(default_factory=dict)  # of keys that stand here more than once
 
 
 class _RefusedError(Exception):
@@ -104,14 +114,15 @@ class _RefusedError(Exception):
         self.problem = problem
 
 
-def parse(raw: bytes) -> tuple[Document | None, list[YamlProblem]]:
+def parse(raw: bytes, *, keep_last: bool = False) -> tuple[Document | None, list[YamlProblem]]:
     """Read one YAML document; return it, or None and why not, with every duplicate key named.
 
+    With `keep_last` duplicate keys are problems, too, but the last of each is kept, as LiteLLM does.
     Raises nothing: whatever is wrong with the bytes is in the problems.
     """
     try:
         text = _decode(raw)
-        return _build(text)
+        return _build(text, keep_last=keep_last)
     except _RefusedError as refused:
         return None, [refused.problem]
 
@@ -144,7 +155,7 @@ def _decode(raw: bytes) -> str:
         ) from None
 
 
-def _build(text: str) -> tuple[Document | None, list[YamlProblem]]:
+def _build(text: str, *, keep_last: bool) -> tuple[Document | None, list[YamlProblem]]:
     builder = _Builder()
     try:
         loader = _Loader(text)
@@ -157,7 +168,7 @@ def _build(text: str) -> tuple[Document | None, list[YamlProblem]]:
         raise _RefusedError(_syntax(error, text)) from None
     finally:
         loader.dispose()
-    if builder.problems:
+    if builder.problems and not keep_last:
         return None, builder.problems
     if not builder.started:
         raise _RefusedError(
@@ -169,14 +180,15 @@ def _build(text: str) -> tuple[Document | None, list[YamlProblem]]:
                 column=1,
             )
         )
-    return Document(builder.root, builder.positions), []
+    return Document(builder.root, builder.start, builder.marks), builder.problems
 
 
 class _Builder:
     def __init__(self) -> None:
         self.root: Any = None
         self.started = False
-        self.positions: dict[Path, tuple[int, int]] = {}
+        self.start: Place = (1, 1)
+        self.marks: Marks = {}
         self.problems: list[YamlProblem] = []
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -216,16 +228,15 @@ class _Builder:
                 tag = self._resolver(yaml.ScalarNode, event.value, (True, False))
             else:
                 tag = _STR_TAG
-        if (
-            tag == _MERGE_TAG
-            and frame is not None
-            and isinstance(frame.container, dict)
-            and not frame.has_key
-        ):
-            frame.key, frame.has_key, frame.key_is_merge, frame.key_mark = "<<", True, True, event.start_mark
+        is_key = frame is not None and isinstance(frame.container, dict) and not frame.has_key
+        if is_key and tag == _VALUE_TAG:
+            tag = _STR_TAG
+        if frame is not None and is_key and tag == _MERGE_TAG:
+            frame.key, frame.has_key, frame.key_is_merge = "<<", True, True
             return
         value = event.value if tag == _STR_TAG else self._construct(tag, event)
         if event.anchor:
+            self._check_anchor(event)
             self._anchors[event.anchor] = (value, 1)
         self._put(value, event, 1)
 
@@ -271,14 +282,16 @@ class _Builder:
                     "quote the key, or look for a missing space or quote around { } or [ ]",
                 )
             )
-        path = self._child_path(frame, event)
+        self._note(frame, event)
         if event.anchor:
+            self._check_anchor(event)
             self._open_anchors.add(event.anchor)
-        self._stack.append(_Frame(container, path, event.start_mark, anchor=event.anchor))
+        marks = self.marks[id(container)] = {}
+        self._stack.append(_Frame(container, marks, anchor=event.anchor))
 
     def _close(self, event: Any) -> None:
         frame = self._stack.pop()
-        for value, mark_event in frame.merges:
+        for value, mark_event in reversed(frame.merges):  # of several << the last wins
             self._merge(frame, value, mark_event)
         if frame.anchor:
             self._open_anchors.discard(frame.anchor)
@@ -337,30 +350,40 @@ class _Builder:
                     )
                 )
             for key, item in part.items():
-                frame.container.setdefault(key, item)
+                if key not in frame.container:
+                    frame.container[key] = item
+                    frame.marks[key] = self.marks[id(part)][key]
 
-    def _child_path(self, frame: _Frame | None, event: Any) -> Path:
+    def _check_anchor(self, event: Any) -> None:
+        if event.anchor in self._anchors or event.anchor in self._open_anchors:
+            raise _RefusedError(
+                _at(
+                    event,
+                    "duplicate-anchor",
+                    f"anchor &{event.anchor} is given a second time here, which PyYAML does not read",
+                    "give one of them another name",
+                )
+            )
+
+    def _note(self, frame: _Frame | None, event: Any) -> None:
+        """Note where the document, or an item of a list, begins; keys are noted when they are read."""
         if frame is None:
-            self.positions[()] = (event.start_mark.line + 1, event.start_mark.column + 1)
-            return ()
-        if isinstance(frame.container, list):
-            path = (*frame.path, len(frame.container))
-            self.positions[path] = (event.start_mark.line + 1, event.start_mark.column + 1)
-            return path
-        return (*frame.path, frame.key)
+            self.start = _place(event)
+        elif isinstance(frame.container, list):
+            frame.marks[len(frame.container)] = _place(event)
 
     def _put(self, value: Any, event: Any, size: int, *, placed: bool = False) -> None:
         """Store a finished value in its parent; `placed` says that its place is noted already."""
         if not self._stack:
             if not placed:
-                self._child_path(None, event)
+                self._note(None, event)
             self.root = value
             return
         frame = self._stack[-1]
         frame.size += size
         if isinstance(frame.container, list):
             if not placed:
-                self._child_path(frame, event)
+                self._note(frame, event)
             frame.container.append(value)
         elif not frame.has_key:
             self._key(frame, value, event)
@@ -381,9 +404,8 @@ class _Builder:
                     "quote the key",
                 )
             )
-        path: Any = (*frame.path, key)
         if key in frame.container:
-            first = self.positions[path][0]
+            first = frame.first_lines.setdefault(key, frame.marks[key][0])
             self.problems.append(
                 _at(
                     event,
@@ -393,9 +415,8 @@ class _Builder:
                     f"keep one of lines {first} and {event.start_mark.line + 1}",
                 )
             )
-        else:
-            self.positions[path] = (event.start_mark.line + 1, event.start_mark.column + 1)
-        frame.key, frame.has_key, frame.key_mark = key, True, event.start_mark
+        frame.marks[key] = _place(event)
+        frame.key, frame.has_key = key, True
 
     def _count(self, event: Any, size: int) -> None:
         self._values += size
@@ -409,6 +430,10 @@ class _Builder:
                     "write it without nested aliases, or split it",
                 )
             )
+
+
+def _place(event: Any) -> Place:
+    return event.start_mark.line + 1, event.start_mark.column + 1
 
 
 def _at(event: Any, rule: str, message: str, hint: str) -> YamlProblem:

@@ -102,7 +102,7 @@ def test_places_are_right_after_items_were_left_out(kinds: list[str]) -> None:
     for position, index in enumerate(good):
         original = checked.original(("patterns", position, "provider"))
         assert original == ("patterns", index, "provider")
-        assert document.locate(original) == document.positions[("patterns", index, "provider")]
+        assert document.locate(original) == document.marks[id(document.data["patterns"][index])]["provider"]
 
 
 def test_all_errors_of_a_file_at_once() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import string
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import pytest
@@ -76,7 +78,8 @@ def test_every_key_and_item_has_its_place(data: Any) -> None:
     # YAML breaks lines also at NEL, LS and PS, which str.splitlines does, and at nothing else that it does.
     lines = text.replace("\x85", "\n").replace("\u2028", "\n").replace("\u2029", "\n").split("\n")
     for path in paths_of(data):
-        assert path in document.positions, path
+        parent = reduce(getitem, path[:-1], document.data)
+        assert not path or path[-1] in document.marks[id(parent)], path
         line, column = document.locate(path)
         if path and isinstance(path[-1], str) and path[-1].isascii() and path[-1].isalpha():
             written = lines[line - 1][column - 1 :].lstrip("\"'? ")
@@ -134,7 +137,32 @@ def test_line_ends_and_byte_order_mark(end: str, mark: str) -> None:
 def test_merge_keys_and_aliases() -> None:
     text = "base: &base {a: 1, b: 2}\none:\n  <<: *base\n  b: 3\ntwo: [*base, *base]\n"
     assert read(text).data == yaml.safe_load(text)
-    assert read(text).locate(("one", "a")) == (2, 1)
+    assert read(text).locate(("one", "a")) == (1, 14)
+    assert read(text).locate(("one", "b")) == (4, 3)
+    assert read(text).locate(("two", 1)) == (5, 14)
+    assert read(text).locate(("two", 1, "b")) == (1, 20)
+
+
+@pytest.mark.parametrize(
+    "merges",
+    ["<<: *a\n  <<: *b", "<<: [*a, *b]", "<<: [*b, {x: 8}]\n  y: 9", "x: 7\n  <<: *c", "=: 1\n  <<: *c"],
+)
+def test_merges_win_as_in_pyyaml(merges: str) -> None:
+    text = f"a: &a {{x: 1, y: 1}}\nb: &b {{y: 2, z: 2}}\nc: &c {{<<: *a, z: 3}}\nd:\n  {merges}\n"
+    assert read(text).data == yaml.safe_load(text)
+
+
+def test_the_last_of_equal_keys_is_kept_where_that_is_wanted() -> None:
+    document, problems = parse(b"a: 1\nb: {c: 1, c: 2}\na: {d: 3}\n", keep_last=True)
+    assert document is not None
+    assert document.data == {"a": {"d": 3}, "b": {"c": 2}}
+    assert document.locate(("a",)) == (3, 1)
+    assert document.locate(("a", "d")) == (3, 5)
+    assert document.locate(("b", "c")) == (2, 11)
+    assert [(problem.rule, problem.line) for problem in problems] == [
+        ("duplicate-key", 2),
+        ("duplicate-key", 3),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +183,8 @@ def test_merge_keys_and_aliases() -> None:
         (b"a: 1\nb: \x01\n", "yaml-syntax", 2, 1),
         (b"a: *b\n", "unknown-alias", 1, 4),
         (b"a: &a [*a]\n", "endless-alias", 1, 8),
+        (b"a: &a 1\nb: &a 2\n", "duplicate-anchor", 2, 4),
+        (b"a: &a {b: &a 2}\n", "duplicate-anchor", 1, 11),
         (b"a: !!python/object:os.system {}\n", "unknown-tag", 1, 4),
         (b"a: !vault x\n", "unknown-tag", 1, 4),
         (b"a: 2025-13-45\n", "unreadable-value", 1, 4),
