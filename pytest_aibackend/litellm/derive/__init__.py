@@ -1,0 +1,1 @@
+"""The derivation of the schema of config.yaml from an installed LiteLLM."""

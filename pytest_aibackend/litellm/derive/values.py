@@ -1,0 +1,151 @@
+"""The values that LiteLLM accepts where it knows them by name: providers, strategies, callbacks, guardrails."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import typing
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pytest_aibackend.litellm.derive import source
+from pytest_aibackend.litellm.derive.annotations import json_value
+from pytest_aibackend.litellm.derive.sections import find
+
+__all__ = ["collect", "line", "version"]
+
+_COMPARED: Final = re.compile(r"\bcallback\w* == \"(\w+)\"|\blogging_integration == \"(\w+)\"")
+_CALLBACK_FILES: Final = ("litellm_core_utils/litellm_logging.py", "proxy/common_utils/callback_utils.py")
+
+
+def version() -> str:
+    """Return the installed LiteLLM's version."""
+    return importlib.metadata.version("litellm")
+
+
+def line(full: str) -> str:
+    """Return the release line of a version: 1.106 of 1.106.2."""
+    return ".".join(full.split(".")[:2])
+
+
+def collect() -> dict[str, list[Any]]:
+    """Return each list of values, sorted."""
+    return {
+        "provider": sorted(_providers()),
+        "routing_strategy": sorted(_strategies()),
+        "cache_type": _members(find("types.caching:LiteLLMCacheType")),
+        "cache_mode": _members(find("caching.caching:CacheMode") or find("types.caching:CacheMode")),
+        "callback": sorted(_callbacks()),
+        "guardrail": sorted(_guardrails()),
+        "guardrail_mode": _members(find("types.guardrails:GuardrailEventHooks")),
+        "pre_call_check": _literals(find("types.router:OptionalPreCallChecks")),
+        "model_mode": sorted(_modes()),
+        "blocked_environment": sorted(_blocked_environment()),
+    }
+
+
+def _providers() -> set[str]:
+    import litellm
+
+    names = {str(json_value(item)) for item in litellm.provider_list}
+    registry = find("llms.openai_like.json_loader:JSONProviderRegistry")
+    return names | set(registry.list_providers() if registry is not None else ())
+
+
+def _strategies() -> set[str]:
+    """Return what the router accepts: its own list, or the enumeration that it compares with."""
+    own = find("router_utils.routing_groups:VALID_ROUTING_STRATEGIES")
+    if own:
+        return set(own)
+    enumeration = find("types.router:RoutingStrategy")
+    names = {"simple-shuffle", *_members(enumeration)}
+    return names | set(_texts_in_assignment(("router.py",), "valid_strategy_strings"))
+
+
+def _callbacks() -> set[str]:
+    import litellm
+
+    names = {item for item in litellm._known_custom_logger_compatible_callbacks if isinstance(item, str)}  # noqa: SLF001
+    for file in _CALLBACK_FILES:
+        module = source.modules().get(file)
+        for match in _COMPARED.finditer(module.text if module else ""):
+            names.add(match[1] or match[2])
+    registry = find("litellm_core_utils.custom_logger_registry:CustomLoggerRegistry")
+    names |= set(getattr(registry, "CALLBACK_CLASS_STR_TO_CLASS_TYPE", ()))
+    return names | set(_generic_callbacks())
+
+
+def _generic_callbacks() -> Iterable[str]:
+    """Return the callbacks that a JSON file of LiteLLM's describes."""
+    import json
+
+    main = source.modules()["__init__.py"]
+    _ = main
+    import litellm
+
+    path = typing.cast("str", litellm.__path__[0])
+    from pathlib import Path
+
+    file = Path(path) / "integrations" / "generic_api" / "generic_api_compatible_callbacks.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else ()
+
+
+def _guardrails() -> set[str]:
+    registry = find("proxy.guardrails.guardrail_registry:guardrail_initializer_registry") or {}
+    return {*_members(find("types.guardrails:SupportedGuardrailIntegrations")), *map(str, registry)}
+
+
+def _modes() -> set[str]:
+    import litellm
+
+    modes = {entry.get("mode") for name, entry in litellm.model_cost.items() if name != "sample_spec"}
+    checked = _literals_in("proxy/health_check.py") | _literals_in(
+        "litellm_core_utils/health_check_helpers.py"
+    )
+    return {mode for mode in modes if isinstance(mode, str)} | checked
+
+
+def _literals_in(file: str) -> set[str]:
+    """Return the keys of the table of health checks by mode."""
+    module = source.modules().get(file)
+    if module is None:
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Dict):
+            keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+            if "chat" in keys and "embedding" in keys:
+                found |= {str(key) for key in keys}
+    return found
+
+
+def _blocked_environment() -> Iterable[str]:
+    return _texts_in_assignment(("proxy/proxy_server.py",), "_BLOCKED_ENV_KEYS")
+
+
+def _texts_in_assignment(files: Iterable[str], name: str) -> list[str]:
+    for file in files:
+        module = source.modules().get(file)
+        for node in ast.walk(module.tree) if module else ():
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            value = getattr(node, "value", None)
+            if isinstance(value, ast.AST) and any(
+                isinstance(item, ast.Name) and item.id == name for item in targets
+            ):
+                return [
+                    item.value
+                    for item in ast.walk(value)
+                    if isinstance(item, ast.Constant) and isinstance(item.value, str)
+                ]
+    return []
+
+
+def _members(enumeration: Any) -> list[str]:
+    return [str(json_value(member)) for member in enumeration] if enumeration is not None else []
+
+
+def _literals(annotation: Any) -> list[str]:
+    if typing.get_origin(annotation) is typing.Literal:
+        return [str(value) for value in typing.get_args(annotation)]
+    return [text for argument in typing.get_args(annotation) for text in _literals(argument)]
