@@ -9,8 +9,8 @@ from typing import Final
 from pytest_aibackend.findings import Path, Problem, Severity
 from pytest_aibackend.rules.catalogue import Catalogue, catalogue_of
 from pytest_aibackend.rules.registry import Group, declare_group, rule
-from pytest_aibackend.rules.wording import Suggester, listed
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.wording import Suggester, listed
 
 __all__ = ["CAPABILITIES", "CHAINS", "DEFAULT_CHAIN", "LOAD_BALANCING", "ROUTES", "chain_path"]
 

@@ -10,8 +10,8 @@ from pytest_aibackend.findings import Problem, Severity
 from pytest_aibackend.rules.mappings_schema import compiled_pattern
 from pytest_aibackend.rules.references import PATTERNS
 from pytest_aibackend.rules.registry import rule
-from pytest_aibackend.rules.wording import listed
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.wording import listed
 
 __all__: list[str] = []
 

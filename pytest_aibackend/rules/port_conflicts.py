@@ -9,8 +9,8 @@ from pytest_aibackend.findings import Path, Problem, Severity
 from pytest_aibackend.rules.addresses import Address, address_of
 from pytest_aibackend.rules.provider_ports import foreign_ports
 from pytest_aibackend.rules.registry import Group, declare_group, rule
-from pytest_aibackend.rules.wording import listed
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.wording import listed
 
 __all__: list[str] = []
 

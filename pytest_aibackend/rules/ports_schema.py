@@ -9,8 +9,8 @@ from typing import Final
 from pytest_aibackend.findings import Problem, Severity
 from pytest_aibackend.rules.cycles import find_cycles, shown_cycle
 from pytest_aibackend.rules.registry import Group, declare_group, rule
-from pytest_aibackend.rules.wording import Suggester, listed
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.wording import Suggester, listed
 
 __all__ = ["PORT_SCHEMA"]
 

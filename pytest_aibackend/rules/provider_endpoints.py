@@ -8,8 +8,8 @@ from pytest_aibackend.findings import Problem, Severity
 from pytest_aibackend.rules.addresses import address_of, shown_url, url_trouble
 from pytest_aibackend.rules.catalogue import catalogue_of
 from pytest_aibackend.rules.registry import Group, declare_group, rule
-from pytest_aibackend.rules.wording import Suggester, listed
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.wording import Suggester, listed
 
 __all__: list[str] = []
 
