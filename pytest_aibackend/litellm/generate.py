@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from pytest_aibackend import __version__
 from pytest_aibackend.litellm.plan import Deployment, GatewayPlan, plan_gateway
+from pytest_aibackend.litellm.plan.passthrough import OWN_SECTIONS
 from pytest_aibackend.litellm.yaml_emit import emit
 from pytest_aibackend.sources.backend import FILES, Backend
 from pytest_aibackend.sources.secrets import redact_diff
@@ -110,6 +111,8 @@ def render_body(backend: Backend, plan: GatewayPlan | None = None) -> str:
         "environment_variables": gateway.environment_variables,
     }
     document |= {name: section for name, section in sections.items() if section}
+    carried = gateway.passthrough.sections
+    document |= {name: section for name, section in carried.items() if name not in OWN_SECTIONS}
     return "\n" + emit(document)
 
 
@@ -117,7 +120,7 @@ def _entry(name: str, deployment: Deployment) -> dict[str, Any]:
     entry: dict[str, Any] = {"model_name": name, "litellm_params": deployment.litellm_params}
     if deployment.model_info:
         entry["model_info"] = deployment.model_info
-    return entry
+    return {**entry, **deployment.beside}
 
 
 def parse_header(text: str) -> Header | None:

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_aibackend.findings import Path, Problem
-from pytest_aibackend.sources.backend import Backend
-from pytest_aibackend.sources.secrets import is_secret_key
+from pytest_aibackend.sources.backend import FILES, Backend
+from pytest_aibackend.sources.models import Passthrough
+from pytest_aibackend.sources.secrets import is_placeholder, is_secret_key
 
 __all__ = ["literal_secrets", "urls_with_credentials"]
 
@@ -16,16 +17,40 @@ _SECTIONS = ("litellm_settings", "router_settings", "general_settings", "environ
 
 
 def literal_secrets(backend: Backend) -> Iterator[Problem]:
-    """Yield each value in gateway.yaml that is a secret and not a reference to the environment."""
-    for section in _SECTIONS:
-        for path, key in _secrets(getattr(backend.gateway, section), (section,)):
+    """Yield each setting, and each value passed through, that is the secret itself and not its variable."""
+    for role, start, value in _places(backend):
+        for path, key in _secrets(value, start):
             yield Problem(
-                source="gateway",
+                source=role,
                 path=path,
                 message=f"{'.'.join(str(step) for step in path)} holds the secret itself",
                 hint=f"write {key}: os.environ/NAME, set that variable, and make a new secret",
-                subject="gateway.yaml",
+                subject=FILES[role],
             )
+
+
+def _places(backend: Backend) -> Iterator[tuple[str, Path, Any]]:
+    """Yield what goes to LiteLLM as it is written."""
+    for section in _SECTIONS:
+        yield "gateway", (section,), getattr(backend.gateway, section)
+    carried = backend.gateway.passthrough
+    yield "gateway", ("passthrough", "model_list"), carried.model_list
+    yield "gateway", ("passthrough", "sections"), carried.sections
+    for role, path, deployment in _carried(backend):
+        for key in ("litellm_params", "model_info"):
+            yield role, (*path, "passthrough", key), getattr(deployment, key)
+
+
+def _carried(backend: Backend) -> Iterator[tuple[str, Path, Passthrough]]:
+    for name, provider in backend.providers.items():
+        yield "providers", ("providers", name), provider.passthrough
+        for place, model in enumerate(provider.models):
+            yield "providers", ("providers", name, "models", place), model.passthrough
+    for name, route in backend.mappings.exact_matches.items():
+        yield "model-mappings", ("exact_matches", name), route.passthrough
+    for name, group in backend.mappings.load_balancing.items():
+        for place, member in enumerate(group.providers):
+            yield "model-mappings", ("load_balancing", name, "providers", place), member.passthrough
 
 
 def urls_with_credentials(backend: Backend) -> list[str]:
@@ -37,7 +62,8 @@ def _secrets(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
             if isinstance(item, str) and item and is_secret_key(key) and not item.startswith("os.environ/"):
-                yield (*path, key), str(key)
+                if not (key == "api_key" and is_placeholder(item)):
+                    yield (*path, key), str(key)
             else:
                 yield from _secrets(item, (*path, key))
     elif isinstance(value, list):

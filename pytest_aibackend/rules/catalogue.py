@@ -10,6 +10,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from pytest_aibackend.findings import Severity
+from pytest_aibackend.litellm.plan.passthrough import carried_groups
+from pytest_aibackend.litellm.plan.types import Problems
+from pytest_aibackend.litellm.plan.wildcards import WildcardIndex
 from pytest_aibackend.rules.translation import plan_of
 from pytest_aibackend.sources.backend import Backend
 
@@ -31,6 +34,7 @@ class Catalogue:
     served_as: Mapping[str, str]  # of models: the first model group that answers with them
     capabilities: frozenset[str]  # of the served names: those that are a capability and nothing else
     prefixes: frozenset[str]  # of patterns: any name that begins so is served
+    carried: WildcardIndex  # wildcards that gateway.yaml passes through
     has_default: bool  # a default provider is asked for any other name
     providers_complete: bool  # False: a reported error hides providers, so that none can be called unknown
     names_complete: bool  # the same for routes and models
@@ -40,7 +44,9 @@ class Catalogue:
         """Say whether a request for this name is answered by something."""
         if name in self.served:
             return True
-        return any(name[:length] in self.prefixes for length in self._prefix_lengths if length <= len(name))
+        if any(name[:length] in self.prefixes for length in self._prefix_lengths if length <= len(name)):
+            return True
+        return self.carried.matches(name)
 
     @cached_property
     def _prefix_lengths(self) -> frozenset[int]:
@@ -86,6 +92,8 @@ def _collect(backend: Backend) -> Catalogue:
     for section in _GROUP_SECTIONS:
         served.update({name: None for name in _section(mappings, section) if isinstance(name, str)})
     served.update(_own_names(backend, models, status, served))
+    carried, carried_wildcards = carried_groups(backend.gateway, Problems())
+    served.update(dict.fromkeys(carried))
     owners: dict[str, str] = {}
     for is_active in (True, False):
         for provider, names in models.items():
@@ -104,11 +112,13 @@ def _collect(backend: Backend) -> Catalogue:
         served_as=_served_as(backend),
         capabilities=only_capabilities,
         prefixes=frozenset(prefix for each in patterns if (prefix := prefix_of(each.pattern))),
+        carried=WildcardIndex(carried_wildcards),
         has_default=_has_default(backend, status),
         providers_complete=_is_whole(backend, "providers"),
         names_complete=_is_whole(backend, "providers")
         and _is_whole(backend, "model-mappings")
-        and not hidden,
+        and not hidden
+        and _passes_all_through(backend),
         models_complete={name: name not in hidden for name in models},
     )
 
@@ -168,6 +178,15 @@ def _is_whole(backend: Backend, role: str) -> bool:
     checked = backend.sources[role].checked
     return checked is not None and not any(
         len(problem.path) == 1 and problem.severity is not Severity.WARNING for _, problem in checked.problems
+    )
+
+
+def _passes_all_through(backend: Backend) -> bool:
+    """Say whether no error hides what gateway.yaml passes through."""
+    checked = backend.sources["gateway"].checked
+    return checked is None or not any(
+        problem.path[:1] == ("passthrough",) and problem.severity is not Severity.WARNING
+        for _, problem in checked.problems
     )
 
 

@@ -201,7 +201,7 @@ def master_key_literal(backend: Backend) -> Iterator[Problem]:
 
 @rule("literal-secret", group=GATEWAY_SCHEMA.id)
 def literal_secret(backend: Backend) -> Iterator[Problem]:
-    """A key or password stands in gateway.yaml itself.
+    """A key or password stands in gateway.yaml itself, or in what another source passes through.
 
     Everybody who reads the file or its history has it, and it would be copied into the gateway's file and
     into backups; `aibackend generate` refuses that. Write `os.environ/NAME` and keep the secret in the

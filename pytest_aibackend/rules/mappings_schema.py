@@ -118,7 +118,7 @@ def find_zero_weights(backend: Backend) -> Iterator[Problem]:
     one member a weight above 0; they need not add up to 1.
     """
     for name, group in backend.mappings.load_balancing.items():
-        if group.providers and not any(member.weight > 0 for member in group.providers):
+        if group.providers and all(member.weight == 0 for member in group.providers):
             yield Problem(
                 source=_ROLE,
                 path=("load_balancing", name),

@@ -85,6 +85,12 @@ _DOCUMENTED: Final = {
 
         Every request for it would fail. Look at the provider's status, its models, and `min_model_size`.
     """,
+    "passthrough-shape": """
+        An entry under `passthrough.model_list` in gateway.yaml is not a deployment, so it is left out.
+
+        Passed-through deployments are in LiteLLM's own words: `model_name`, and `litellm_params` with
+        `model` in it.
+    """,
     "pattern-not-expressible": """
         LiteLLM cannot express a pattern: its wildcard routes know literal text and `*` only.
 

@@ -19,11 +19,13 @@ __all__ = [
     "Deploy",
     "ExactMatch",
     "GatewayFile",
+    "GatewayPassthrough",
     "HealthChecks",
     "LoadBalancing",
     "LoadBalancingMember",
     "Model",
     "ModelMappingsFile",
+    "Passthrough",
     "Pattern",
     "PortEntry",
     "PortsFile",
@@ -70,6 +72,14 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class Passthrough(Source):
+    """What a deployment gets in LiteLLM's own words, after all else; null takes a key away."""
+
+    litellm_params: dict[str, Any] = {}
+    model_info: dict[str, Any] = {}
+    notes: Any = None
+
+
 class RateLimits(Source):
     """Limits that become `rpm` and `tpm` of each deployment of the provider."""
 
@@ -94,6 +104,7 @@ class Model(Source):
     tpm: Positive | None = None
     max_parallel_requests: Positive | None = None
     timeout_seconds: PositiveNumber | None = None
+    passthrough: Passthrough = Passthrough()
     notes: Any = None
     pulled_at: Any = None
     model_size_gb: PositiveNumber | None = None
@@ -123,6 +134,7 @@ class Provider(Source):
     max_model_len: Positive | None = None
     hardware_requirements: dict[str, Any] = {}
     cost_per_1k_tokens: dict[str, float] = {}
+    passthrough: Passthrough = Passthrough()
     notes: Any = None
     metadata: Any = None
 
@@ -163,6 +175,7 @@ class ExactMatch(Source):
     backend_model: str | None = None
     priority: Literal["primary", "secondary", "tertiary"] = "primary"
     fallback: str | None = None
+    passthrough: Passthrough = Passthrough()
     description: str | None = None
     notes: Any = None
 
@@ -193,13 +206,14 @@ class Capability(Source):
 
 
 class LoadBalancingMember(Source):
-    """One deployment of a load-balanced model group."""
+    """One deployment of a load-balanced model group; without weight (null), LiteLLM looks at rpm and tpm."""
 
     provider: str
-    weight: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = 1.0
     model: str | None = None
     preferred_model: str | None = None
     condition: str | None = None
+    passthrough: Passthrough = Passthrough()
     notes: Any = None
 
 
@@ -317,6 +331,14 @@ class Deploy(Source):
     python: str | None = None
 
 
+class GatewayPassthrough(Source):
+    """What the sources have no place for: whole deployments and whole sections, as LiteLLM reads them."""
+
+    model_list: list[dict[str, Any]] = []
+    sections: dict[str, Any] = {}
+    notes: Any = None
+
+
 class GatewayFile(Source):
     """`gateway.yaml`: LiteLLM's own settings, passed through, and how they are deployed."""
 
@@ -324,6 +346,7 @@ class GatewayFile(Source):
     router_settings: dict[str, Any] = {}
     general_settings: dict[str, Any] = {}
     environment_variables: dict[str, Any] = {}
+    passthrough: GatewayPassthrough = GatewayPassthrough()
     deploy: Deploy = Deploy()
     metadata: Any = None
     notes: Any = None

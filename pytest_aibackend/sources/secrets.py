@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["is_secret_key", "redact_diff", "redact_line", "redact_text", "redact_url", "show_value"]
+__all__ = [
+    "is_key_shaped",
+    "is_placeholder",
+    "is_secret_key",
+    "redact_diff",
+    "redact_line",
+    "redact_text",
+    "redact_url",
+    "show_value",
+]
 
 _SECRET: Final = re.compile(
     r"(api|access|master|secret|private|signing|encryption|salt|virtual)[_-]?key|^key$|secret|passw(or)?d|passphrase"
@@ -15,6 +24,7 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 _NAMES_ONLY: Final = frozenset({"env_var", "requires_api_key", "api_key_env", "key_alias"})
+_PASSWORD_IN_URL: Final = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 _URL_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 # Also where the scheme was forgotten: me:password@host.
 _BARE_USERINFO: Final = re.compile(r"(?<![\w/.])[^\s:/@\"'=]+:[^\s/@\"']+@(?=[\w\[])")
@@ -26,11 +36,29 @@ _NAMED: Final = re.compile(r"([\w.\-]+)[\"']?\s*[:=]\s*(?=\S)")
 _VALUE: Final = re.compile(r"\S+")
 _NO_SECRETS: Final = ("os.environ/", "not-needed", '"os.environ/', "'os.environ/")
 _SHOWN: Final = 60
+# What people write for a server that asks for no key, so that the client starts.
+_PLACEHOLDERS: Final = frozenset(
+    """not-needed notneeded not_needed none no-key nokey no-key-required no-api-key sk-no-key-required empty
+    dummy dummy-key fake fake-key fake-api-key placeholder null na n/a x xx xxx xxxx anything whatever unused
+    ignored ollama lm-studio llama.cpp""".split()  # noqa: SIM905 # a text is easier to read than thirty quoted words
+)
 
 
 def is_secret_key(key: object) -> bool:
     """Say whether a value under this key may be a secret."""
     return isinstance(key, str) and key not in _NAMES_ONLY and bool(_SECRET.search(key))
+
+
+def is_placeholder(value: object) -> bool:
+    """Say whether an API key is a word in the place of one, for a server that asks for none."""
+    return isinstance(value, str) and value.strip().lower() in _PLACEHOLDERS
+
+
+def is_key_shaped(value: str) -> bool:
+    """Say whether a text holds what looks like a key of a well-known kind, or a password in a URL."""
+    if is_placeholder(value) or value.startswith("os.environ/"):
+        return False
+    return bool(_KEY_SHAPED.search(value)) or bool(_PASSWORD_IN_URL.search(value))
 
 
 def show_value(key: object, value: Any) -> str:

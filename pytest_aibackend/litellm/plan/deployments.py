@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Path, suggest
 from pytest_aibackend.litellm.plan.types import Deployment, Problems
-from pytest_aibackend.sources.models import Model, Provider
+from pytest_aibackend.sources.models import Model, Passthrough, Provider
 
 __all__ = ["NO_KEY", "DeploymentMaker", "api_base_of"]
 
@@ -68,6 +68,12 @@ def api_base_of(provider: Provider) -> str:
     return base if _VERSION.fullmatch(last) else f"{base}/v1"
 
 
+def _with(written: dict[str, Any], carried: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is written with what is passed through; null takes a key away."""
+    merged = {**written, **carried}
+    return {key: value for key, value in merged.items() if value is not None or key not in carried}
+
+
 class DeploymentMaker:
     """Makes deployments, and says once for each model what of it has no effect."""
 
@@ -96,11 +102,20 @@ class DeploymentMaker:
 
     def model(self, provider: str, model: str) -> Model | None:
         """Return what providers.yaml says of a model."""
-        found = self._models[provider].get(model)
+        found = self._models.get(provider, {}).get(model)
         return found[1] if found else None
 
-    def make(self, provider: str, model: str, role: str, source: Path, **more: Any) -> Deployment:
-        """Return the deployment of a model on an active provider."""
+    def make(
+        self,
+        provider: str,
+        model: str,
+        role: str,
+        source: Path,
+        *,
+        passthrough: Passthrough | None = None,
+        **more: Any,
+    ) -> Deployment:
+        """Return the deployment of a model on an active provider; `passthrough` has the last word."""
         known = self.model(provider, model)
         mode = known.mode if known else None
         kind = self.providers[provider].type
@@ -122,12 +137,17 @@ class DeploymentMaker:
             if self._context_is_checked and known.context_length is not None:
                 info["max_input_tokens"] = known.context_length
         self.has_limits = self.has_limits or "rpm" in params or "tpm" in params
+        params |= more
+        own = known.passthrough if known else None
+        for carried in filter(None, (self.providers[provider].passthrough, own, passthrough)):
+            params = _with(params, carried.litellm_params)
+            info = _with(info, carried.model_info)
         return Deployment(
             provider=provider,
             model=model,
             role=role,
             source=source,
-            litellm_params=params | more,
+            litellm_params=params,
             model_info=info,
         )
 
@@ -140,8 +160,14 @@ class DeploymentMaker:
         kind = _PREFIX[self.providers[provider].type]
         params = {"model": wildcard, "custom_llm_provider": kind, **self._common[provider], **more}
         self.has_limits = self.has_limits or "rpm" in params or "tpm" in params
+        carried = self.providers[provider].passthrough
         return Deployment(
-            provider=provider, model=wildcard, role="model-mappings", source=source, litellm_params=params
+            provider=provider,
+            model=wildcard,
+            role="model-mappings",
+            source=source,
+            litellm_params=_with(params, carried.litellm_params),
+            model_info=_with({}, carried.model_info),
         )
 
     def _params_of(self, provider: Provider) -> dict[str, Any]:

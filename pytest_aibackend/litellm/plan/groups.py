@@ -70,7 +70,10 @@ class GroupPlanner:
                 model = route.backend_model or name
                 self._led_to.add((route.provider, model))
                 source: Path = ("exact_matches", name)
-                self._place(name, (self._maker.make(route.provider, model, "model-mappings", source),))
+                made = self._maker.make(
+                    route.provider, model, "model-mappings", source, passthrough=route.passthrough
+                )
+                self._place(name, (made,))
             if route.priority != "primary":
                 self._problems.add(
                     "setting-without-effect",
@@ -164,9 +167,15 @@ class GroupPlanner:
                 continue
             self._led_to.add((member.provider, model))
             source: Path = ("load_balancing", name, "providers", place)
+            weight = {} if member.weight is None else {"weight": _plain(member.weight)}
             made.append(
                 self._maker.make(
-                    member.provider, model, "model-mappings", source, weight=_plain(member.weight)
+                    member.provider,
+                    model,
+                    "model-mappings",
+                    source,
+                    passthrough=member.passthrough,
+                    **weight,
                 )
             )
         if not made and not ambiguous:

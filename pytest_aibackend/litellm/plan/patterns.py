@@ -179,7 +179,9 @@ def _without_prefix(deployment: Deployment) -> Deployment:
     """Name the provider beside the model: before it, `/v1/models` lists all that LiteLLM knows of it."""
     if "custom_llm_provider" in deployment.litellm_params:
         return deployment
-    kind, _, model = str(deployment.litellm_params["model"]).partition("/")
+    kind, slash, model = str(deployment.litellm_params["model"]).partition("/")
+    if not slash:
+        return deployment
     return deployment.with_params(model=model, custom_llm_provider=kind)
 
 

@@ -11,6 +11,7 @@ from pytest_aibackend.litellm.plan.capabilities import CapabilityPlanner
 from pytest_aibackend.litellm.plan.deployments import DeploymentMaker
 from pytest_aibackend.litellm.plan.fallbacks import add_second_deployments, plan_chains
 from pytest_aibackend.litellm.plan.groups import GroupPlanner
+from pytest_aibackend.litellm.plan.passthrough import add_carried, carried_groups, note_sections
 from pytest_aibackend.litellm.plan.patterns import plan_wildcards
 from pytest_aibackend.litellm.plan.settings import Needs, context_is_checked, merge_settings, note_rules
 from pytest_aibackend.litellm.plan.types import Deployment, GatewayPlan, Problems
@@ -30,11 +31,15 @@ def plan_gateway(backend: Backend) -> GatewayPlan:
     maker = DeploymentMaker(backend.providers, problems, context_is_checked=context_is_checked(gateway))
     groups = GroupPlanner(mappings, maker, problems).plan()
     add_second_deployments(mappings, groups, maker, problems)
+    carried, carried_wildcards = carried_groups(gateway, problems)
+    own = set(groups)
+    add_carried(groups, carried, problems)
     capabilities = CapabilityPlanner(mappings, groups, maker, problems)
     capabilities.plan()
     groups |= capabilities.ordered
     by_any_name = groups | {alias: groups[target] for alias, target in capabilities.aliases.items()}
     wildcards = plan_wildcards(mappings, by_any_name, maker, problems)
+    add_carried(wildcards, carried_wildcards, problems)
     user_aliases = gateway.router_settings.get("model_group_alias")
     served: dict[str, object] = {**groups, **capabilities.aliases}
     if isinstance(user_aliases, dict):
@@ -43,7 +48,7 @@ def plan_gateway(backend: Backend) -> GatewayPlan:
         mappings, served, aliases=capabilities.aliases, wildcards=wildcards, maker=maker, problems=problems
     )
     needs = Needs(
-        groups=groups,
+        groups={name: found for name, found in groups.items() if name in own or name not in carried},
         aliases=capabilities.aliases,
         fallbacks=fallbacks,
         default_fallbacks=default,
@@ -51,6 +56,7 @@ def plan_gateway(backend: Backend) -> GatewayPlan:
     )
     settings = merge_settings(gateway, mappings, needs, problems)
     note_rules(mappings, problems)
+    note_sections(gateway, problems)
     _note_names(groups, capabilities.aliases, problems)
     return GatewayPlan(
         model_groups=MappingProxyType(groups),
@@ -78,7 +84,8 @@ def _note_names(
     """Report names that LiteLLM cannot serve: it puts them into headers, and takes `*` for a wildcard."""
     for name, deployments in groups.items():
         for deployment in deployments:
-            for text in dict.fromkeys((name, deployment.model)):
+            texts = (name,) if deployment.role == "gateway" else (name, deployment.model)
+            for text in dict.fromkeys(texts):
                 _note_name(text, deployment.role, deployment.source, name, problems)
     for alias in aliases:
         _note_name(alias, "model-mappings", ("capabilities", alias), alias, problems)

@@ -19,6 +19,7 @@ PROBLEM_SEVERITIES: Final[Mapping[str, Severity]] = MappingProxyType(
         "conflicting-setting": Severity.ERROR,
         "fallback-without-effect": Severity.WARNING,
         "no-usable-member": Severity.ERROR,
+        "passthrough-shape": Severity.ERROR,
         "pattern-not-expressible": Severity.ERROR,
         "pattern-order": Severity.WARNING,
         "pattern-wider-than-written": Severity.WARNING,
@@ -38,6 +39,7 @@ class Deployment:
     source: Path  # and where in it
     litellm_params: Mapping[str, Any]
     model_info: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)  # what else a passed-through entry has
 
     @property
     def order(self) -> int | None:
