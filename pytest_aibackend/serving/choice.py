@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +28,10 @@ class Choice:
     reason: str = ""  # why the deployed file was not chosen
 
 
-def choose(state: StateDir, file: Path, *, avoid: Collection[str] = ()) -> Choice:
+def choose(state: StateDir, file: Path) -> Choice:
     """Choose the deployed file if it was verified or approved, else the copy of the last verified bytes.
 
-    Where nothing was ever verified, the deployed file is taken as it is. `avoid` names bytes that were
-    tried and did not start. Raises NothingToServeError.
+    Where nothing was ever verified, the deployed file is taken as it is. Raises NothingToServeError.
     """
     verified = state.verified()
     try:
@@ -48,14 +46,12 @@ def choose(state: StateDir, file: Path, *, avoid: Collection[str] = ()) -> Choic
     if verified is None or digest == verified.sha256:
         return Choice(path=file, sha256=digest, source=DEPLOYED)
     if digest == state.approved():
-        if digest not in avoid:
-            return Choice(path=file, sha256=digest, source=DEPLOYED)
-        return _kept(
-            state, verified.sha256, f"{file} was approved, and the gateway does not start on it", digest
-        )
-    return _kept(
-        state, verified.sha256, f"{file} was changed past `aibackend reload`: nobody has verified it", digest
-    )
+        return Choice(path=file, sha256=digest, source=DEPLOYED)
+    if digest == state.unstartable():
+        reason = f"{file} was approved, and the gateway does not start on it"
+    else:
+        reason = f"{file} was changed past `aibackend reload`: nobody has verified it"
+    return _kept(state, verified.sha256, reason, digest)
 
 
 def _kept(state: StateDir, digest: str, reason: str, refused: str = "") -> Choice:

@@ -138,7 +138,7 @@ class Drain:
         while not self._is_stopping(listener):
             mine = self._note()
             others = self._others()
-            later = [note for note in others if note.started > mine.started]
+            later = [note for note in others if note.generation > mine.generation]
             if not any(note.state is WorkerState.STARTING for note in later):
                 if any(note.state is WorkerState.READY for note in later):
                     return True

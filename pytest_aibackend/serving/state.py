@@ -3,7 +3,8 @@
     STATE/                    mode 0700, `deploy.state_dir`
       verified.yaml           the bytes of the last configuration that was verified, mode 0600
       verified.json           their SHA-256, when and by whom
-      approved.json           SHA-256 of bytes that passed the gate and that the gateway may load
+      approved.json           SHA-256 of bytes that passed the gate and that the gateway may load, or of
+                              approved bytes on which it then did not start
       gateway/gateway.json    the supervisor: pids, address, which file LiteLLM was started with
       gateway/workers/PID.json  one note for each worker: which bytes it serves, and its state
 
@@ -19,10 +20,10 @@ import json
 import os
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 __all__ = [
     "GatewayNote",
@@ -63,6 +64,8 @@ class WorkerNote:
     reason: str = ""  # why it is not the deployed file
     groups: int = -1  # model groups it serves; -1: not known
     connections: int = 0  # open, while it drains
+    generation: int = 0  # how many reloads the master had done before
+    boot_s: float = 0.0  # how long it took to be ready
 
     @property
     def serves(self) -> bool:
@@ -95,6 +98,10 @@ class VerifiedNote:
     sha256: str
     at: float  # seconds since the epoch
     by: str  # "reload", or "gateway" for a first start on a file that nobody had deployed with us
+    before: str = ""  # what was verified before: the copy is still that, until it is replaced
+
+
+_Note = TypeVar("_Note", GatewayNote, VerifiedNote, WorkerNote)
 
 
 class StateDir:
@@ -123,20 +130,20 @@ class StateDir:
 
     def keep_verified(self, raw: bytes, *, by: str) -> None:
         """Keep these bytes as the last verified configuration; raises OSError."""
-        note = VerifiedNote(sha256=sha256(raw), at=time.time(), by=by)
-        # Bytes first: a note without its bytes would be a promise that cannot be kept.
-        write_private(self.verified_file, raw)
+        kept = self.verified()
+        before = kept.sha256 if kept is not None else ""
+        note = VerifiedNote(sha256=sha256(raw), at=time.time(), by=by, before=before)
+        # The note knows both, so that at every moment it knows the bytes that are there.
         _write_json(self._verified_note, asdict(note))
+        write_private(self.verified_file, raw)
 
     def verified(self) -> VerifiedNote | None:
         """Return which bytes were verified last, if they are still there and whole."""
-        plain = _read_json(self._verified_note)
-        try:
-            note = VerifiedNote(**plain) if plain else None
-            if note is not None and sha256(self.verified_file.read_bytes()) == note.sha256:
-                return note
-        except (TypeError, OSError):
-            return None
+        note = _as(VerifiedNote, _read_json(self._verified_note))
+        with contextlib.suppress(OSError):
+            digest = sha256(self.verified_file.read_bytes())
+            if note is not None and digest in (note.sha256, note.before):
+                return replace(note, sha256=digest)
         return None
 
     def approve(self, digest: str) -> None:
@@ -146,6 +153,14 @@ class StateDir:
     def approved(self) -> str:
         """Return the approved SHA-256, "" if there is none."""
         return str((_read_json(self._approved_note) or {}).get("sha256", ""))
+
+    def note_unstartable(self, digest: str) -> None:
+        """Turn the approval of these bytes into its opposite: the gateway does not start on them."""
+        _write_json(self._approved_note, {"sha256": "", "unstartable": digest})
+
+    def unstartable(self) -> str:
+        """Return the SHA-256 of the bytes that were approved last, if the gateway does not start on them."""
+        return str((_read_json(self._approved_note) or {}).get("unstartable", ""))
 
     def withdraw_approval(self) -> None:
         """Approve nothing; raises OSError."""
@@ -159,11 +174,7 @@ class StateDir:
 
     def gateway_note(self) -> GatewayNote | None:
         """Return the supervisor's note if that supervisor is alive."""
-        plain = _read_json(self._gateway_note)
-        try:
-            note = GatewayNote(**plain) if plain else None
-        except TypeError:
-            return None
+        note = _as(GatewayNote, _read_json(self._gateway_note))
         return note if note is not None and is_alive(note.pid, note.start) else None
 
     def forget_gateway(self) -> None:
@@ -201,10 +212,9 @@ class StateDir:
         notes = []
         with contextlib.suppress(OSError):
             for path in self.workers.glob("*.json"):
-                plain = _read_json(path)
-                with contextlib.suppress(TypeError, KeyError, ValueError):
-                    if plain:
-                        notes.append(WorkerNote(**{**plain, "state": WorkerState(plain["state"])}))
+                note = _as(WorkerNote, _read_json(path))
+                if note is not None:
+                    notes.append(note)
         return sorted(notes, key=lambda note: (note.started, note.pid))
 
 
@@ -257,6 +267,25 @@ def write_private(path: Path, raw: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _as(kind: type[_Note], plain: dict[str, Any] | None) -> _Note | None:
+    """Return a note of this kind; None if it is none.
+
+    What this version does not know is left out: the package may be replaced while a gateway runs.
+    """
+    kinds: dict[str, Any] = {"str": str, "int": int, "float": (int, float), "bool": bool, "WorkerState": str}
+    kinds |= {"int | None": (int, type(None))}
+    known = {each.name: kinds[str(each.type)] for each in fields(kind)}
+    told = {name: value for name, value in (plain or {}).items() if name in known}
+    if not all(isinstance(value, known[name]) for name, value in told.items()):
+        return None
+    try:
+        if "state" in told:
+            told["state"] = WorkerState(told["state"])
+        return kind(**told)
+    except (TypeError, ValueError):
+        return None
 
 
 def _write_json(path: Path, plain: dict[str, Any]) -> None:

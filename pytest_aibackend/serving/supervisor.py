@@ -28,6 +28,7 @@ from pytest_aibackend.serving.notify import Notifier
 from pytest_aibackend.serving.state import (
     GatewayNote,
     StateDir,
+    WorkerNote,
     WorkerState,
     is_alive,
     process_start,
@@ -88,7 +89,6 @@ class Supervisor:
         self._signals: deque[int] = deque()
         self._child: subprocess.Popen[bytes] | None = None
         self._choice: Choice | None = None
-        self._avoid: set[str] = set()
         self._was_up = False  # ever
         self._is_up = False  # since the last start
         self._must_reload = False
@@ -160,6 +160,8 @@ class Supervisor:
         if not self._is_up:
             if serving and any(note.state is WorkerState.READY for note in serving):
                 self._came_up(max(note.groups for note in serving))
+            elif len(self._failed_workers()) >= self._settings.workers:
+                return self._never_came_up("no worker of it could start")
             elif time.monotonic() - self._started > BOOT_WITHIN_S:
                 return self._never_came_up(f"it was not ready within {BOOT_WITHIN_S:.0f} s")
             return True
@@ -173,11 +175,16 @@ class Supervisor:
                 )
         return True
 
+    def _failed_workers(self) -> list[WorkerNote]:
+        """Return the workers of this start that could not start; gunicorn tries for ever."""
+        child = self._child
+        return [note for note in self._state.failed_notes() if child is not None and note.master == child.pid]
+
     # -- starting and ending LiteLLM
 
     def _start(self) -> None:
         settings = self._settings
-        self._choice = choice = choose(self._state, settings.file, avoid=self._avoid)
+        self._choice = choice = choose(self._state, settings.file)
         if choice.source != DEPLOYED:
             self._say(f"{choice.reason}; starting on the last verified configuration instead")
         self._state.clear_dead_workers(failed_too=True)
@@ -216,7 +223,6 @@ class Supervisor:
     def _came_up(self, groups: int) -> None:
         self._is_up = self._was_up = True
         self._pause_s = 1.0
-        self._avoid.clear()
         if self._settings.pidfile is not None:
             self._write_pidfile()
         self._adopt(groups)
@@ -253,7 +259,8 @@ class Supervisor:
         why = failed[-1].reason if failed else why
         verified = self._state.verified()
         if verified is not None and choice.sha256 != verified.sha256:
-            self._avoid.add(choice.sha256)
+            if self._state.approved() == choice.sha256:
+                self._state.note_unstartable(choice.sha256)
             self._wait_and_start(f"LiteLLM does not start on {choice.path}: {why}")
             return True
         if not self._was_up:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import faulthandler
 import logging
 import os
 import sys
@@ -23,7 +24,7 @@ from typing import Any, Final, NoReturn
 
 from pytest_aibackend.serving.choice import VERIFIED, Choice, choose
 from pytest_aibackend.serving.drain import Drain
-from pytest_aibackend.serving.master import end_with_parent
+from pytest_aibackend.serving.master import GENERATION_VARIABLE, end_with_parent
 from pytest_aibackend.serving.state import StateDir, WorkerNote, WorkerState, process_start
 
 __all__ = ["FILE_VARIABLE", "HOOK", "STATE_VARIABLE", "start"]
@@ -32,6 +33,10 @@ FILE_VARIABLE: Final = "AIBACKEND_GATEWAY_FILE"
 STATE_VARIABLE: Final = "AIBACKEND_GATEWAY_STATE"
 HOOK: Final = f"{__name__}:start"
 BOOT_WITHIN_S: Final = 180.0
+# A worker that is forked while LiteLLM's master runs threads may hang for ever; one that started beside it
+# shows how long a start takes.
+BOOT_AFTER_OTHERS_S: Final = 20.0
+BOOT_TIMES: Final = 3.0
 
 log = logging.getLogger("uvicorn.error")  # gunicorn shows it whatever LiteLLM makes of logging
 
@@ -63,6 +68,7 @@ class Worker:
             start=process_start(pid),
             started=time.monotonic(),
             master=os.getppid(),
+            generation=int(os.environ.get(GENERATION_VARIABLE, "0")),
             state=WorkerState.STARTING,
             sha256=choice.sha256,
             source=choice.source,
@@ -94,7 +100,8 @@ class Worker:
         self._is_up.set()
         log.removeHandler(self._last_error)
         self.state.clear_dead_workers(failed_too=False)
-        self.tell(WorkerState.READY, groups=_count_groups())
+        boot_s = time.monotonic() - self.note.started
+        self.tell(WorkerState.READY, groups=_count_groups(), boot_s=boot_s)
 
     def end(self) -> None:
         """End this process, which has nothing left to do.
@@ -109,8 +116,22 @@ class Worker:
             self._fail(self._last_error.text or "it ended during its start")
 
     def _end_hanging_start(self) -> None:
-        if not self._is_up.wait(BOOT_WITHIN_S):
-            self._fail(f"it was not ready within {BOOT_WITHIN_S:.0f} s")
+        while not self._is_up.wait(1.0):
+            limit = self._boot_limit()
+            if time.monotonic() - self.note.started > limit:
+                faulthandler.dump_traceback(all_threads=True)
+                self._fail(f"it was not ready within {limit:.0f} s; the log says where it hangs")
+
+    def _boot_limit(self) -> float:
+        mine = self.note
+        beside = [
+            note.boot_s
+            for note in self.state.worker_notes()
+            if (note.master, note.generation) == (mine.master, mine.generation) and note.boot_s
+        ]
+        if not beside:
+            return BOOT_WITHIN_S
+        return min(BOOT_WITHIN_S, BOOT_AFTER_OTHERS_S + BOOT_TIMES * max(beside))
 
     def _fail(self, reason: str) -> None:
         self.tell(WorkerState.FAILED, reason=reason)
