@@ -25,12 +25,20 @@ ROOT = Path(__file__).parents[2]
 WORKERS = 2
 
 
-def configuration(answer: str, **more: Any) -> bytes:
-    """Return a deployed file on which the gateway answers every chat with this text, without a provider."""
-    params = {"model": "openai/x", "api_base": "http://127.0.0.1:9/v1", "api_key": "not-needed"}
-    entry = {"model_name": "chat", "litellm_params": {**params, "mock_response": answer}}
+def configuration(answer: str, *, provider: str = "http://127.0.0.1:9/v1", **more: Any) -> bytes:
+    """Return a deployed file on which the gateway answers a chat with this text, without asking a provider.
+
+    A route `slow-N` leads to the provider's model of that name.
+    """
+    params = {"api_base": provider, "api_key": "not-needed"}
+    chat = {"model": "openai/x", **params, "mock_response": answer}
+    listed = [{"model_name": "chat", "litellm_params": chat}]
+    listed += [
+        {"model_name": name, "litellm_params": {"model": f"openai/{name}", **params}}
+        for name in ("slow-4", "slow-20")
+    ]
     settings = {"master_key": "os.environ/LITELLM_MASTER_KEY"}
-    document = {"model_list": [entry], "general_settings": settings, **more}
+    document = {"model_list": listed, "general_settings": settings, **more}
     return yaml.safe_dump(document, sort_keys=False).encode()
 
 
@@ -45,7 +53,7 @@ class Served:
         self.key = f"sk-test-{secrets.token_hex(12)}"
         self.pidfile = folder / "gateway.pid"
         self.log = folder / "gateway.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self.more: dict[str, str] = {}  # environment of its own
         self._folder = folder
         self._grace_s = grace_s
@@ -67,7 +75,7 @@ class Served:
     def start(self) -> None:
         """Start it, and go on at once."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 self.command(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -78,7 +86,6 @@ class Served:
 
     def stop(self, within_s: float = 30.0) -> int:
         """Stop it as a service manager does; return its exit status."""
-        assert self.process is not None
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         return self.process.wait(within_s)
@@ -88,9 +95,9 @@ class Served:
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def processes(self) -> list[psutil.Process]:
         """Return every process of this gateway, found by its state directory."""
@@ -103,8 +110,12 @@ class Served:
         return found
 
     @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    @property
     def pid(self) -> int:
-        assert self.process is not None
         return self.process.pid
 
     @property
@@ -152,8 +163,13 @@ class Served:
         return len(ready) == WORKERS and {note.sha256 for note in serving} == {sha256(raw)}
 
     def wait_serving(self, raw: bytes, within_s: float = 60.0) -> None:
-        """Wait until all workers serve these bytes and the port answers with them."""
+        """Wait until all workers serve these bytes, and nobody others."""
         self.wait(lambda: self.serves(raw), "the workers serve it", within_s)
+
+    def verified_sha256(self) -> str:
+        """Return the hash of the bytes that were verified last, "" for none."""
+        note = self.state.verified()
+        return note.sha256 if note is not None else ""
 
     def workers(self) -> set[int]:
         """Return the pids of the workers that serve."""
@@ -176,6 +192,16 @@ class Served:
         answer = httpx.post(f"{self.url}/v1/chat/completions", headers=headers, json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["choices"][0]["message"]["content"])
+
+    @contextlib.contextmanager
+    def stream(self, model: str) -> Iterator[httpx.Response]:
+        """Open a stream, and read its first piece."""
+        body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "stream": True}
+        headers = {"Authorization": f"Bearer {self.key}"}
+        where = f"{self.url}/v1/chat/completions"
+        with httpx.stream("POST", where, headers=headers, json=body, timeout=60) as answer:
+            assert answer.status_code == 200, answer.read()
+            yield answer
 
     def logged(self, since: int = 0) -> str:
         """Return the log from a place on; `mark` says where it ends now."""
@@ -206,7 +232,6 @@ def served_gateway(
     try:
         yield served
     finally:
-        if served.process is not None and served.process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                served.stop()
+        with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
+            served.stop()
         served.kill_all()
