@@ -3,7 +3,7 @@
 Runs that wait for nobody are compared by their processor time, the least of several rounds: what else the
 machine does would blur the clock. Where services are asked, the clock counts.
 
-Usage: python benchmarks/run.py [--quick] [plugin|shipped|fleet|live ...]
+Usage: python benchmarks/run.py [--quick] [plugin|shipped|fleet|live|reload ...]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from endpoints import endpoints
 from fleet import MODELS_EACH, write_endpoints, write_fleet
 from measure import Run, bare, run_pytest, write_no_ops
+from reloads import running_stack, time_reloads
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 2.0
@@ -126,6 +127,20 @@ def live(work: Path, rounds: int) -> list[Row]:
     ]
 
 
+def reload(work: Path, rounds: int) -> list[Row]:
+    """A reload of the embedded stack under no load, over what its gateway takes by itself."""
+    with running_stack(work / "embedded") as folder:
+        seconds, alone = time_reloads(folder, max(3, rounds // 3))
+    return [
+        Row(
+            what="reload without canary, 2 workers",
+            figure=f"{seconds:.2f} s, the gateway by itself {alone:.2f} s",
+            budget="the gateway's own time + 2 s",
+            kept=seconds <= alone + 2,
+        )
+    ]
+
+
 def _tests_of(run: Run) -> int:
     if run.tests == 0 or run.status not in (0, 1):
         raise SystemExit(f"benchmarks: the run to be measured went wrong:\n{run.output[-3000:]}")
@@ -144,6 +159,7 @@ PARTS: dict[str, Callable[[Path, int], list[Row]]] = {
     "shipped": shipped,
     "fleet": fleet,
     "live": live,
+    "reload": reload,
 }
 
 
