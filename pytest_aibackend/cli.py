@@ -63,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915 # a list of commands
     generate.add_argument("--output", metavar="FILE|-", help="default: DIR/litellm-unified.yaml; - prints it")
     generate.set_defaults(run=_generate)
 
+    _add_lint(commands)
+
     ports = commands.add_parser("ports", help="show the registered ports, who listens, and conflicts")
     ports.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
     ports.add_argument(
@@ -129,10 +131,52 @@ def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915 # a list of commands
     )
     schema.set_defaults(run=_schema)
 
-    docs = commands.add_parser("docs", help="print the rule catalogue as Markdown")
-    docs.add_argument("what", choices=("checks",))
+    docs = commands.add_parser("docs", help="print a rule catalogue as Markdown")
+    docs.add_argument("what", choices=("checks", "lint"))
     docs.set_defaults(run=_docs)
     return parser
+
+
+def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    lint = commands.add_parser(
+        "lint",
+        help="check any LiteLLM config.yaml",
+        description="Check a LiteLLM config.yaml, whoever wrote it, with what it includes; needs no LiteLLM.",
+        epilog="exit status: 0 clean or warnings; 1 errors, with --strict also warnings; 2 wrong usage",
+    )
+    lint.add_argument("files", nargs="*", metavar="FILE", help="a config.yaml; - reads standard input")
+    shape = lint.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
+    )
+    shape.add_argument("--format", choices=("text", "json", "github", "sarif"), help="default: text")
+    lint.add_argument(
+        "--litellm-version",
+        metavar="V",
+        help="judge as this LiteLLM does (default: the installed, else the newest)",
+    )
+    lint.add_argument(
+        "--env-file", type=Path, metavar="F", help="the gateway's variables: report those it lacks"
+    )
+    lint.add_argument(
+        "--environment", action="store_true", help="the gateway's variables are those of this process"
+    )
+    lint.add_argument("--strict", action="store_true", help="warnings fail, too")
+    for name, text in (("--select", "run only these rules"), ("--ignore", "leave these rules out")):
+        lint.add_argument(
+            name,
+            action="append",
+            default=[],
+            metavar="RULE",
+            help=f"{text}: ids, with * or separated by commas",
+        )
+    lint.add_argument(
+        "--baseline", type=Path, metavar="F", help="do not tell the findings that this file knows"
+    )
+    lint.add_argument(
+        "--write-baseline", action="store_true", help="write all findings to the baseline, exit 0"
+    )
+    lint.set_defaults(run=_lint)
 
 
 def _add_backups(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -288,6 +332,25 @@ def _check(arguments: argparse.Namespace, rest: list[str]) -> int:
     )
 
 
+def _lint(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.lint_command import LintOptions, run
+
+    return run(
+        LintOptions(
+            files=arguments.files,
+            format=arguments.format or "text",
+            litellm_version=arguments.litellm_version,
+            env_file=arguments.env_file,
+            environment=arguments.environment,
+            strict=arguments.strict,
+            select=arguments.select,
+            ignore=arguments.ignore,
+            baseline=arguments.baseline,
+            write_baseline=arguments.write_baseline,
+        )
+    )
+
+
 def _generate(arguments: argparse.Namespace, _rest: list[str]) -> int:
     from pytest_aibackend.litellm.command import generate
 
@@ -352,8 +415,11 @@ def _schema(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
-def _docs(_arguments: argparse.Namespace, _rest: list[str]) -> int:
-    from pytest_aibackend.reporting.catalogue import render
+def _docs(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    if arguments.what == "lint":
+        from pytest_aibackend.reporting.lint_catalogue import render
+    else:
+        from pytest_aibackend.reporting.catalogue import render
 
     print(render(), end="")
     return 0

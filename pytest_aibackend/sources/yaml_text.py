@@ -213,7 +213,7 @@ class _Builder:
                     _at(
                         event,
                         "several-documents",
-                        "a second document begins here; a source file is one document",
+                        "a second document begins here; a configuration is one document",
                         "remove the line with ---, or move what follows into its own file",
                     )
                 )
@@ -406,13 +406,14 @@ class _Builder:
             )
         if key in frame.container:
             first = frame.first_lines.setdefault(key, frame.marks[key][0])
+            line = event.start_mark.line + 1
             self.problems.append(
                 _at(
                     event,
                     "duplicate-key",
                     f"key {key!r} stands twice in one mapping: in line {first} and here;"
                     " YAML readers keep the last one and drop the first without a word",
-                    f"keep one of lines {first} and {event.start_mark.line + 1}",
+                    f"keep one of lines {first} and {line}" if line != first else "keep one of them",
                 )
             )
         frame.marks[key] = _place(event)
@@ -450,7 +451,7 @@ def _unknown_tag(tag: str, event: Any, *, is_shown: bool) -> YamlProblem:
         f"tag {shown} would run code or build objects when read"
         if unsafe
         else f"tag {shown} is not known here",
-        "remove the tag; sources hold plain text, numbers, lists and mappings",
+        "remove the tag; a configuration holds plain text, numbers, lists and mappings",
     )
 
 

@@ -1,0 +1,1 @@
+"""The linter for LiteLLM's config.yaml: `run.lint`; needs no LiteLLM."""
