@@ -47,6 +47,7 @@ KNOCK_WITHIN_S: Final = 1.0
 REFUSED_TIMES: Final = 3  # in a row, before LiteLLM is started again
 BOOT_WITHIN_S: Final = 240.0
 PORT_FREE_WITHIN_S: Final = 15.0
+FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
 HOOKS_VARIABLE: Final = "LITELLM_WORKER_STARTUP_HOOKS"
 # Meant for this process, or for another gateway; LiteLLM must not see them.
@@ -95,7 +96,7 @@ class Supervisor:
         self._started = 0.0
         self._knocked = 0.0
         self._refused = 0
-        self._pause_s = 1.0
+        self._pause_s = FIRST_PAUSE_S
         self._note = GatewayNote(
             pid=os.getpid(),
             start=process_start(os.getpid()),
@@ -135,6 +136,7 @@ class Supervisor:
                 if number == signal.SIGHUP:
                     self._must_reload = True
                 elif number == signal.SIGUSR1:
+                    self._pause_s = 0.0  # somebody waits for it
                     self._restart("asked to by SIGUSR1")
                 else:
                     self._stop()
@@ -222,7 +224,7 @@ class Supervisor:
 
     def _came_up(self, groups: int) -> None:
         self._is_up = self._was_up = True
-        self._pause_s = 1.0
+        self._pause_s = FIRST_PAUSE_S
         if self._settings.pidfile is not None:
             self._write_pidfile()
         self._adopt(groups)
@@ -273,10 +275,11 @@ class Supervisor:
         """Start LiteLLM again after a pause, however often it takes, unless told to stop."""
         while True:
             self._is_up = False
-            self._say(f"{trouble}; starting it again in {self._pause_s:.0f} s")
+            pause = f" in {self._pause_s:.0f} s" if self._pause_s else ""
+            self._say(f"{trouble}; starting it again{pause}")
             self._tell(master=None, restarts=self._note.restarts + 1, last_trouble=trouble)
             until = time.monotonic() + self._pause_s
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            self._pause_s = min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             while time.monotonic() < until:
                 if self._is_told_to_stop():
                     return
