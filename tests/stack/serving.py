@@ -35,7 +35,7 @@ def configuration(answer: str, *, provider: str = "http://127.0.0.1:9/v1", **mor
     listed = [{"model_name": "chat", "litellm_params": chat}]
     listed += [
         {"model_name": name, "litellm_params": {"model": f"openai/{name}", **params}}
-        for name in ("slow-4", "slow-20")
+        for name in ("slow-4", "slow-8")
     ]
     settings = {"master_key": "os.environ/LITELLM_MASTER_KEY"}
     document = {"model_list": listed, "general_settings": settings, **more}
