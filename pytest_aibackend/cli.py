@@ -65,6 +65,19 @@ def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915 # a list of commands
 
     _add_lint(commands)
 
+    importing = commands.add_parser(
+        "import",
+        help="turn a LiteLLM config.yaml into the sources",
+        description="Turn a hand-written LiteLLM configuration into sources that mean the same; check them.",
+        epilog="exit status: 0 written; 1 the configuration is refused; 2 wrong usage",
+    )
+    importing.add_argument("file", type=Path, metavar="config.yaml")
+    importing.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the sources go")
+    importing.add_argument("--port", type=_port, default=4000, metavar="N", help="the gateway's (4000)")
+    importing.add_argument("--force", action="store_true", help="replace sources that are there")
+    importing.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    importing.set_defaults(run=_import)
+
     ports = commands.add_parser("ports", help="show the registered ports, who listens, and conflicts")
     ports.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
     ports.add_argument(
@@ -282,6 +295,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return int(text)
+
+
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
@@ -357,6 +376,14 @@ def _generate(arguments: argparse.Namespace, _rest: list[str]) -> int:
     output = arguments.output
     return generate(
         arguments.config, check=arguments.check, output=output if output in (None, "-") else Path(output)
+    )
+
+
+def _import(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.importer.command import import_config
+
+    return import_config(
+        arguments.file, arguments.output, port=arguments.port, force=arguments.force, as_json=arguments.json
     )
 
 

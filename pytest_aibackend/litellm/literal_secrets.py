@@ -61,7 +61,7 @@ def urls_with_credentials(backend: Backend) -> list[str]:
 def _secrets(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(item, str) and item and is_secret_key(key) and not item.startswith("os.environ/"):
+            if isinstance(item, str) and item and is_secret_key(key) and "os.environ/" not in item:
                 if not (key == "api_key" and is_placeholder(item)):
                     yield (*path, key), str(key)
             else:

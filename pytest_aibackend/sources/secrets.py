@@ -20,16 +20,21 @@ __all__ = [
 
 _SECRET: Final = re.compile(
     r"(api|access|master|secret|private|signing|encryption|salt|virtual)[_-]?key|^key$|secret|passw(or)?d|passphrase"
-    r"|credential|bearer|authorization|(^|[_-])token($|[_-](?!s|per|count))|webhook|dsn|database_url|redis_url",
+    r"|credential|bearer|authorization|auth_value|(^|(?<!per)[_-])token($|[_-](?!s|per|count))|webhook|dsn"
+    r"|database_url|redis_url",
     re.IGNORECASE,
 )
-_NAMES_ONLY: Final = frozenset({"env_var", "requires_api_key", "api_key_env", "key_alias"})
+_NAMES_ONLY: Final = frozenset(
+    {"env_var", "requires_api_key", "api_key_env", "key_alias", "credential_name", "litellm_credential_name"}
+)
 _PASSWORD_IN_URL: Final = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 _URL_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 # Also where the scheme was forgotten: me:password@host.
 _BARE_USERINFO: Final = re.compile(r"(?<![\w/.])[^\s:/@\"'=]+:[^\s/@\"']+@(?=[\w\[])")
 _QUERY: Final = re.compile(r"([?&])([\w.\-]+)=([^&#\s\"']+)")
-_KEY_SHAPED: Final = re.compile(r"\b(sk-|hf_|ghp_|xox[abp]-|AKIA)[A-Za-z0-9_\-]{6,}")
+_KEY_SHAPED: Final = re.compile(
+    r"\b(sk-|hf_|ghp_|xox[abp]-|AKIA|hooks\.slack\.com/services/)[A-Za-z0-9_\-/]{6,}"
+)
 _YAML_PAIR: Final = re.compile(r"""([\w.\-]+|"[^"]*"|'[^']*')(\s*:\s+)(\S.*)""")
 _OPEN_PAIR: Final = re.compile(r"""[\s\-]*([\w.\-]+|"[^"]*"|'[^']*')\s*:\s*([|>].*)?""")
 _NAMED: Final = re.compile(r"([\w.\-]+)[\"']?\s*[:=]\s*(?=\S)")

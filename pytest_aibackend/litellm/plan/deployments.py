@@ -17,7 +17,7 @@ from pytest_aibackend.findings import Path, suggest
 from pytest_aibackend.litellm.plan.types import Deployment, Problems
 from pytest_aibackend.sources.models import Model, Passthrough, Provider
 
-__all__ = ["NO_KEY", "DeploymentMaker", "api_base_of"]
+__all__ = ["NO_KEY", "OLLAMA_OPTIONS", "DeploymentMaker", "api_base_of"]
 
 NO_KEY: Final = "not-needed"  # goes out as a bearer token that nobody reads
 _PREFIX: Final = {
@@ -32,7 +32,7 @@ _OLLAMA_CHAT_MODES: Final = (None, "chat", "responses")
 _VERSION: Final = re.compile(r"v\d+[a-z0-9]*")
 # Ollama, api/types.go, struct Options and Runner, and what older versions knew; keep_alive and think
 # are fields of the request that LiteLLM lifts out of the options.
-_OLLAMA_OPTIONS: Final = frozenset(
+OLLAMA_OPTIONS: Final = frozenset(
     # a text is easier to compare with Ollama's list than forty quoted words
     """num_keep seed num_predict top_k top_p min_p tfs_z typical_p repeat_last_n temperature repeat_penalty
     presence_penalty frequency_penalty mirostat mirostat_tau mirostat_eta penalize_newline stop numa num_ctx
@@ -214,8 +214,8 @@ class DeploymentMaker:
                 )
                 continue
             kept[name] = value
-            if is_ollama and name not in _OLLAMA_OPTIONS:
-                near = _OLLAMA_NAMES.get(name) or suggest(name, sorted(_OLLAMA_OPTIONS))
+            if is_ollama and name not in OLLAMA_OPTIONS:
+                near = _OLLAMA_NAMES.get(name) or suggest(name, sorted(OLLAMA_OPTIONS))
                 self._problems.add(
                     "setting-without-effect",
                     path,

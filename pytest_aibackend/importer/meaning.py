@@ -1,0 +1,122 @@
+"""Whether two configurations mean the same to LiteLLM, compared part by part, without a request.
+
+What is taken for the same, and why it is (LiteLLM 1.106.2):
+
+- the order of model groups, and of deployments within one: a group is all entries of one `model_name`, and
+  the router draws or sorts by `order` (router.py);
+- a null in `litellm_params` or `model_info`, and a missing key: both are fields that are None by default, and
+  left out again (types/router.py, `to_json(exclude_none=True)`);
+- an address or key that LiteLLM takes of itself, and the same written down (`words.Defaults`; main.py);
+- one placeholder for a key and another; for vLLM and Ollama a placeholder and none: see `words`;
+- fallbacks in `router_settings` and in `litellm_settings`: the router takes its own, else the others, each
+  kind whole (router.py: `fallbacks or litellm.fallbacks`);
+- the order of fallbacks for names that do not resemble each other: the exact name is looked for, then one
+  with or without a prefix (router_utils/fallback_event_handlers.py);
+- `enable_weighted_failover: false` and its absence: it is off by default (router.py);
+- a section of settings that is null or empty, or `router_settings` that are no mapping, and none
+  (proxy/proxy_server.py, load_config);
+- 60 and 60.0; but not 1 and true, nor 9 and "9".
+
+Whatever else differs, differs: unknown keys and sections are compared as they stand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pytest_aibackend.importer.words import Defaults, deployments_of, section_of
+
+__all__ = ["FALLBACK_KINDS", "differences", "effective", "resembling", "same_meaning"]
+
+FALLBACK_KINDS: Final = (
+    "fallbacks",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+    "default_fallbacks",
+)
+_SETTINGS: Final = ("litellm_settings", "router_settings", "general_settings", "environment_variables")
+_OFF: Final = {"enable_weighted_failover": False}
+
+
+def same_meaning(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    """Say whether LiteLLM does the same with both; they are parsed configurations, includes resolved."""
+    return not differences(one, other)
+
+
+def differences(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> list[str]:
+    """Return the parts in which two configurations differ, by name and without their values."""
+    first, second = _parts(one), _parts(other)
+    return sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
+
+
+def effective(config: Mapping[Any, Any], kind: str) -> Any:
+    """Return the fallbacks of a kind that LiteLLM uses: those of the router, else those beside it."""
+    return section_of(config, "router_settings").get(kind) or section_of(config, "litellm_settings").get(kind)
+
+
+def resembling(name: object) -> str:
+    """Return what names have in common that LiteLLM may take for each other: `openai/a` and `a`."""
+    return str(name).rpartition("/")[2]
+
+
+def _parts(config: Mapping[Any, Any]) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    defaults = Defaults(config)
+    groups: dict[str, list[Any]] = {}
+    for entry in deployments_of(config):
+        groups.setdefault(f"model group {entry.get('model_name')!r}", []).append(_deployment(entry, defaults))
+    parts |= {name: sorted(members, key=repr) for name, members in groups.items()}
+    for kind in FALLBACK_KINDS:
+        if found := effective(config, kind):
+            parts[kind] = _fallbacks(found)
+    for section, value in config.items():
+        if section in _SETTINGS:
+            parts |= _settings(section, section_of(config, section))
+        elif section != "model_list":
+            parts[f"section {section!r}"] = _plain(value)
+    return parts
+
+
+def _settings(section: str, settings: Mapping[Any, Any]) -> dict[str, Any]:
+    moved = FALLBACK_KINDS if section in ("litellm_settings", "router_settings") else ()
+    off = _OFF if section == "router_settings" else {}
+    return {
+        f"{section}.{key}": _plain(value)
+        for key, value in settings.items()
+        if key not in moved and not (key in off and value is off[key])
+    }
+
+
+def _deployment(entry: Mapping[str, Any], defaults: Defaults) -> Any:
+    params, info = entry.get("litellm_params"), entry.get("model_info")
+    whole = {key: value for key, value in entry.items() if key not in ("model_info", "litellm_params")}
+    whole["litellm_params"] = defaults.filled(params) if isinstance(params, dict) else params
+    info = {key: value for key, value in (info or {}).items() if value is not None}
+    return _plain(whole | ({"model_info": info} if info else {}))
+
+
+def _fallbacks(entries: Any) -> Any:
+    if not isinstance(entries, list):
+        return _plain(entries)
+    alike: dict[str, list[Any]] = {}
+    for entry in entries:
+        is_plain = isinstance(entry, dict) and len(entry) == 1
+        name = resembling(next(iter(entry))) if is_plain else ""
+        alike.setdefault(name, []).append(_plain(entry))
+    return alike
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in a form in which only what is the same to LiteLLM is equal."""
+    if isinstance(value, dict):
+        return ("map", tuple(sorted(((_plain(key), _plain(item)) for key, item in value.items()), key=repr)))
+    if isinstance(value, list | tuple):
+        return ("list", tuple(_plain(item) for item in value))
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        value = int(value)
+    kind = (
+        "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    )
+    return (kind, repr(value))

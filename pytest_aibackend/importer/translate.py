@@ -1,0 +1,73 @@
+"""One LiteLLM configuration in, the four sources out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pytest_aibackend.importer.deployments import translate_deployments
+from pytest_aibackend.importer.notes import Notes
+from pytest_aibackend.importer.ports import infer_ports
+from pytest_aibackend.importer.secrets import SecretMove, move_secrets
+from pytest_aibackend.importer.settings import translate_settings
+from pytest_aibackend.importer.words import deployments_of
+from pytest_aibackend.litellm.yaml_emit import emit
+from pytest_aibackend.sources.backend import FILES
+
+__all__ = ["Imported", "translate"]
+
+_ABOUT: Final = {
+    "providers": "Who answers requests: every server and account behind the gateway.",
+    "model-mappings": "Which name a client asks for, and who answers it.",
+    "ports": "Who listens where on this machine: one entry per service.",
+    "gateway": "LiteLLM's own settings, in its own words, and how its file is deployed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The sources that a configuration became, and what there is to tell of it."""
+
+    config: dict[Any, Any]  # the original, with references in place of secrets
+    sources: dict[str, dict[str, Any]]  # by role
+    secrets: tuple[SecretMove, ...]
+    notes: Notes
+
+    def texts(self, origin: str) -> dict[str, str]:
+        """Return the text of each file, by its name."""
+        return {
+            FILES[role]: f"# {_ABOUT[role]}\n# Imported from {origin} by `aibackend import`.\n\n{emit(data)}"
+            for role, data in self.sources.items()
+        }
+
+
+def translate(config: Mapping[Any, Any], *, port: int = 4000) -> Imported:
+    """Translate a configuration that `read_config` has passed. Raises ImportRefusedError."""
+    notes = Notes()
+    safe, secrets = move_secrets(config)
+    found = translate_deployments(safe, notes)
+    groups = {entry["model_name"]: None for entry in deployments_of(safe)}
+    is_weighted = any(
+        member["weight"] is not None
+        for group in found.load_balancing.values()
+        for member in group["providers"]
+    )
+    settings = translate_settings(safe, groups, is_weighted=is_weighted, notes=notes)
+    passthrough = {"model_list": found.carried, "sections": settings.carried}
+    mappings = {
+        "exact_matches": found.exact_matches,
+        "load_balancing": found.load_balancing,
+        "fallback_chains": {name: {"chain": chain} for name, chain in settings.chains.items()},
+    }
+    gateway: dict[str, Any] = dict(settings.sections)
+    if any(passthrough.values()):
+        gateway["passthrough"] = {name: value for name, value in passthrough.items() if value}
+    gateway["deploy"] = {"url": f"http://127.0.0.1:{port}"}
+    sources = {
+        "providers": {"providers": found.providers},
+        "model-mappings": {name: section for name, section in mappings.items() if section},
+        "ports": infer_ports(safe, found.providers, port=port),
+        "gateway": gateway,
+    }
+    return Imported(safe, sources, secrets, notes)
