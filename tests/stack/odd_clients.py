@@ -66,7 +66,7 @@ class OddClients:
         while not self._stop.is_set():
             began = time.monotonic()
             try:
-                await asyncio.wait_for(client(told), WITHIN_S)
+                await client(told)
             except (OSError, EOFError, httpx.HTTPError, ValueError, LookupError, TimeoutError) as error:
                 trouble = f"{type(error).__name__}: {error}"
                 self.sent.append(
@@ -186,6 +186,10 @@ class _Connection:
 
     async def answer(self, *, pause_s: float = 0.0) -> str:
         """Read one answer, with a pause before each piece of its body; return what it says."""
+        async with asyncio.timeout(WITHIN_S):
+            return await self._read_answer(pause_s)
+
+    async def _read_answer(self, pause_s: float) -> str:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
         fields = {name: value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
         self.is_last = fields.get("connection") == "close"
