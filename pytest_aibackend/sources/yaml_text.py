@@ -71,6 +71,7 @@ class Document:
     data: Any
     start: Place
     marks: Marks = field(repr=False)
+    aliased: set[int] = field(repr=False)  # identities of the lists and mappings that aliases name
 
     def locate(self, path: Path) -> Place:
         """Return line and column, from 1, of the key or item at `path`, or of its nearest parent."""
@@ -180,7 +181,7 @@ def _build(text: str, *, keep_last: bool) -> tuple[Document | None, list[YamlPro
                 column=1,
             )
         )
-    return Document(builder.root, builder.start, builder.marks), builder.problems
+    return Document(builder.root, builder.start, builder.marks, builder.aliased), builder.problems
 
 
 class _Builder:
@@ -189,6 +190,7 @@ class _Builder:
         self.started = False
         self.start: Place = (1, 1)
         self.marks: Marks = {}
+        self.aliased: set[int] = set()
         self.problems: list[YamlProblem] = []
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -330,6 +332,7 @@ class _Builder:
                 )
             )
         value, size = self._anchors[event.anchor]
+        self.aliased.add(id(value))
         self._count(event, size)
         self._put(value, event, size)
 

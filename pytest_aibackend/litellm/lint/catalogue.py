@@ -58,6 +58,10 @@ __all__ = [
 RULE_MODULES: Final = (
     "reading",
     "including",
+    "schema_rules",
+    "model_list",
+    "master_key",
+    "environment",
 )
 
 

@@ -1,0 +1,132 @@
+"""The master key: without a good one LiteLLM refuses to start, or everybody may use the gateway."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Final
+
+from pytest_aibackend.findings import Severity
+from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.schema_rules import departures_of, dotted
+from pytest_aibackend.litellm.lint.shape import Kind
+
+__all__ = ["master_key_literal", "master_key_misplaced", "master_key_unnamed", "master_key_weak"]
+
+_PATH: Final = ("general_settings", "master_key")
+_VARIABLE: Final = "LITELLM_MASTER_KEY"
+_PERMIT: Final = "dangerously_permit_weak_or_unset_master_key"
+_REFERENCE: Final = "os.environ/"
+_CHECK: Final = "proxy/auth/master_key_boot_check.py (1.106.2)"
+_ADD: Final = "write master_key: os.environ/LITELLM_MASTER_KEY under general_settings, and set that variable"
+# The SHA-256 of what LiteLLM refuses as known to everybody: its own example.
+_PUBLISHED: Final = frozenset({"88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"})
+_SHORT: Final = 12  # letters; what people type by hand
+
+
+@lint_rule("master-key-unnamed", severity=Severity.WARNING, where=_CHECK)
+def master_key_unnamed(context: LintContext) -> Iterator[LintProblem]:
+    """The config names no master key.
+
+    LiteLLM then takes LITELLM_MASTER_KEY from its environment, and refuses to start without it: an error
+    where the environment is known and lacks it. A `master_key:` with nothing behind it is an error always,
+    for LiteLLM does not look further. Name the key, so that the file says what it needs.
+    """
+    settings = context.document.section("general_settings")
+    if settings.get("master_key") is not None or settings.get(_PERMIT) is True:
+        return
+    if "master_key" in settings:
+        yield LintProblem(
+            path=_PATH,
+            message="master_key is empty: LiteLLM refuses to start, even where LITELLM_MASTER_KEY is set",
+            hint="write master_key: os.environ/LITELLM_MASTER_KEY, and set that variable",
+            severity=Severity.ERROR,
+        )
+    elif not context.document.get("environment_variables", _VARIABLE):
+        environment = context.environment
+        if environment is None or not environment.get(_VARIABLE):
+            yield LintProblem(
+                path=("general_settings",),
+                message="no master_key is named, and LITELLM_MASTER_KEY is not set: LiteLLM refuses to start"
+                if environment is not None
+                else "no master_key is named; without LITELLM_MASTER_KEY LiteLLM refuses to start",
+                hint=_ADD,
+                subject="general_settings",
+                severity=None if environment is None else Severity.ERROR,
+            )
+
+
+@lint_rule(
+    "master-key-misplaced", where="proxy/proxy_server.py, load_config: general_settings only (1.106.2)"
+)
+def master_key_misplaced(context: LintContext) -> Iterator[LintProblem]:
+    """A master key stands in a section where LiteLLM does not look for it.
+
+    It protects nothing there: LiteLLM refuses to start, or goes on with another key. Older versions served
+    everybody. Move it under `general_settings`.
+    """
+    for departure in departures_of(context, Kind.UNKNOWN):
+        if departure.key == "master_key":
+            place = f"under {dotted(departure.path[:-1])}" if len(departure.path) > 1 else "at the top"
+            yield LintProblem(
+                path=departure.path,
+                message=f"master_key stands {place}, where LiteLLM does not look for it",
+                hint="move it under general_settings",
+            )
+
+
+@lint_rule(
+    "master-key-literal", where="proxy/proxy_server.py, load_config: general_settings.master_key (1.106.2)"
+)
+def master_key_literal(context: LintContext) -> Iterator[LintProblem]:
+    """The master key itself stands in the file, where everybody who reads the file has it.
+
+    Write `os.environ/LITELLM_MASTER_KEY`, keep the key in the environment, and make a new one: a key that
+    was in a file is in its history and its backups, too.
+    """
+    key = context.document.get(*_PATH)
+    if isinstance(key, str) and key.strip() and "os.environ" not in key and not key.startswith("$"):
+        yield LintProblem(
+            path=_PATH,
+            message="the master key stands in the file itself",
+            hint="write master_key: os.environ/LITELLM_MASTER_KEY, and make a new key: this one is known",
+        )
+
+
+@lint_rule("master-key-weak", where=_CHECK)
+def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
+    """The master key is blank, is the one from LiteLLM's documentation, or is short enough to be guessed.
+
+    LiteLLM refuses the first two and accepts any other: whoever has the key may use every model, make keys
+    and read what was logged. `dangerously_permit_weak_or_unset_master_key` lets everybody in. Make a key
+    with `openssl rand -hex 32`.
+    """
+    settings = context.document.section("general_settings")
+    key = settings.get("master_key")
+    if isinstance(key, str) and key.startswith(_REFERENCE):
+        key = (context.environment or {}).get(key.removeprefix(_REFERENCE))
+    elif key is None and "master_key" not in settings:
+        key = (context.environment or {}).get(_VARIABLE)
+    permitted = settings.get(_PERMIT) is True
+    reason = _weakness(key) if isinstance(key, str) else None
+    if permitted:
+        yield LintProblem(
+            path=("general_settings", _PERMIT),
+            message=f"{_PERMIT} lets LiteLLM start without a good master key: then everybody may use it",
+            hint="remove it, and " + _ADD,
+        )
+    elif reason is not None:
+        yield LintProblem(
+            path=_PATH, message=f"the master key {reason}", hint="make a key: sk- and `openssl rand -hex 32`"
+        )
+
+
+def _weakness(key: str) -> str | None:
+    key = key.strip()
+    if not key:
+        return "is blank: LiteLLM refuses to start"
+    if hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() in _PUBLISHED:
+        return "is the one from LiteLLM's documentation: LiteLLM refuses to start"
+    if len(key) < _SHORT:
+        return f"has {len(key)} letters only: it can be guessed"
+    return None

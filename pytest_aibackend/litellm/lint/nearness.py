@@ -1,0 +1,65 @@
+"""Which known key was meant, remembered: a fleet's file misspells one key a thousand times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pytest_aibackend.findings import suggest
+
+__all__ = ["Nearness"]
+
+_SEARCHES: Final = 100  # each is linear in the known keys, and nobody reads more
+
+
+class Nearness:
+    """Finds the key that was meant, for so many words as a person may read about."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, bool, int], str | None] = {}
+
+    def find(self, word: str, known: Iterable[str]) -> str | None:
+        """Return the known word that is close to this one, or None."""
+        return self._search(word, [*known], strict=False)
+
+    def find_typo(self, word: str, known: Iterable[str]) -> str | None:
+        """Return the known word of which this one is a misspelling in a letter or two, or None."""
+        return self._search(word, [*known], strict=True)
+
+    def _search(self, word: str, known: list[str], *, strict: bool) -> str | None:
+        asked = (word, strict, len(known))
+        if asked not in self._found:
+            if len(self._found) >= _SEARCHES or not word:
+                return None
+            self._found[asked] = _typo_of(word, known) if strict else _near(word, known)
+        return self._found[asked]
+
+
+def _near(word: str, known: list[str]) -> str | None:
+    folded = {name.casefold().replace("-", "_"): name for name in known}
+    simple = word.casefold().replace("-", "_")
+    close = simple if simple in folded else suggest(simple, folded)
+    return folded[close] if close else None
+
+
+def _typo_of(word: str, known: list[str]) -> str | None:
+    simple = word.casefold().replace("-", "_")
+    most = 1 if len(simple) < 8 else 2
+    close = [(distance, name) for name in known if (distance := _distance(simple, name, most)) <= most]
+    return min(close)[1] if close else None
+
+
+def _distance(one: str, other: str, most: int) -> int:
+    """Return how many letters are wrong, missing, added or exchanged; above `most` any number."""
+    if abs(len(one) - len(other)) > most or len(one) < 3:
+        return most + 1
+    before: list[int] = []
+    row: list[int] = [*range(len(other) + 1)]
+    for i, a in enumerate(one, start=1):
+        previous, before, row = before, row, [i]
+        for j, b in enumerate(other, start=1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if previous and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                best = min(best, previous[j - 2] + 1)
+            row.append(best)
+    return int(row[-1])
