@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pytest_aibackend.importer.concepts import Member, find_ordered, find_pattern, sort_patterns
 from pytest_aibackend.importer.fields import common, fields_of, residual
 from pytest_aibackend.importer.homes import Home, NoPlaceError, home_of, name_homes, upstream_of
 from pytest_aibackend.importer.notes import Notes
@@ -32,6 +33,7 @@ _WHY: Final[Mapping[str, str]] = {
     "order": "deployments that are tried in turn, in a group of one's own making",
     "weight": "a weight where there is nothing to weigh against, or that is no number",
 }
+_WILDCARD: Final = "its name is a wildcard for which the sources have no pattern"
 _NO_FIELD: Final = "the sources have no field for it"
 
 
@@ -47,6 +49,11 @@ class _Placed:
     weight: int | float | None = None
     rest: dict[str, dict[str, Any]] = field(default_factory=dict)  # passed through, for this one alone
 
+    @property
+    def member(self) -> Member:
+        """Return what makes it the deployment that it is."""
+        return self.provider, self.model, self.params, self.info
+
 
 @dataclass(frozen=True, slots=True)
 class Translated:
@@ -54,6 +61,8 @@ class Translated:
 
     providers: dict[str, dict[str, Any]]
     exact_matches: dict[str, dict[str, Any]]
+    patterns: list[dict[str, Any]]
+    capabilities: dict[str, dict[str, Any]]
     load_balancing: dict[str, dict[str, Any]]
     carried: list[Mapping[str, Any]]  # entries for passthrough.model_list
 
@@ -71,12 +80,11 @@ def translate_deployments(config: Mapping[Any, Any], notes: Notes) -> Translated
             homes[name] = [home_of(entry, defaults) for entry in entries]
         except NoPlaceError as reason:
             reasons[name] = str(reason)
-    names = name_homes([home for found in homes.values() for home in found])
-    placed = [
-        _place(name, entry, names[home], defaults)
-        for name, found in homes.items()
-        for entry, home in zip(groups[name], found, strict=True)
-    ]
+    placed, names, patterns = _settle_homes(homes, groups, reasons, defaults)
+    ordered = find_ordered(
+        {name: [each.member for each in found] for name, found in _by_group(placed).items()}
+    )
+    placed = [each for each in placed if each.group not in ordered]
     _weigh(placed)
     providers = {name: _provider(home) for home, name in names.items()}
     _Residues(config, providers, placed, notes).settle()
@@ -85,9 +93,43 @@ def translate_deployments(config: Mapping[Any, Any], notes: Notes) -> Translated
     return Translated(
         providers=providers,
         exact_matches=_routes(placed, notes),
+        patterns=sort_patterns(patterns),
+        capabilities={name: {"preferred_models": turns} for name, turns in ordered.items()},
         load_balancing=_balanced(placed, notes),
         carried=[entry for name in reasons for entry in groups[name]],
     )
+
+
+def _settle_homes(
+    homes: dict[str, list[Home]],
+    groups: Mapping[str, list[Mapping[str, Any]]],
+    reasons: dict[str, str],
+    defaults: Defaults,
+) -> tuple[list[_Placed], dict[Home, str], list[dict[str, Any]]]:
+    """Return the deployments at their providers, the providers' names, and the patterns.
+
+    A wildcard that no pattern becomes gives its provider up again, and is carried whole.
+    """
+    while True:
+        names = name_homes([home for found in homes.values() for home in found])
+        placed = [
+            _place(name, entry, names[home], defaults)
+            for name, found in homes.items()
+            for entry, home in zip(groups[name], found, strict=True)
+        ]
+        providers = {name: _provider(home) for home, name in names.items()}
+        wild = {name: found for name, found in _by_group(placed).items() if "*" in name}
+        patterns = {
+            name: find_pattern(name, [each.member for each in found], providers)
+            for name, found in wild.items()
+        }
+        lost = [name for name, pattern in patterns.items() if pattern is None]
+        if not lost:
+            kept = [each for each in placed if each.group not in wild]
+            return kept, names, [pattern for pattern in patterns.values() if pattern]
+        for name in lost:
+            del homes[name]
+            reasons[name] = _WILDCARD
 
 
 def _place(name: str, entry: Mapping[str, Any], provider: str, defaults: Defaults) -> _Placed:
@@ -139,6 +181,8 @@ class _Residues:
         self._notes = notes
 
     def settle(self) -> None:
+        for provider in self._providers.values():
+            provider["models"] = []  # until one leads to it
         for name, members in _grouped(self._placed, lambda each: each.provider).items():
             models = _grouped(members, lambda each: each.model)
             fields = {model: self._fields(name, model, found) for model, found in models.items()}

@@ -53,8 +53,6 @@ class Home:
 
 def home_of(entry: Mapping[str, Any], defaults: Defaults) -> Home:
     """Return the provider of a deployment. Raises NoPlaceError."""
-    if "*" in entry["model_name"]:
-        raise NoPlaceError("its name is a wildcard with a prefix, for which the sources have no pattern")
     params = entry["litellm_params"]
     kind = kind_of(params)
     beside = [str(key) for key in entry if key not in _BESIDE]

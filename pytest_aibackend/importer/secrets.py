@@ -66,17 +66,15 @@ class _Mover:
 
     def walk(self, value: Any, path: Path, *, resolved: bool = True) -> Any:
         if isinstance(value, dict):
-            return {
-                key: self._item(key, item, (*path, key), resolved=resolved) for key, item in value.items()
-            }
+            return {key: self._item(item, (*path, key), resolved=resolved) for key, item in value.items()}
         if isinstance(value, list):
             return [self._member(item, (*path, place), resolved=resolved) for place, item in enumerate(value)]
         return value
 
-    def _item(self, key: Any, value: Any, path: Path, *, resolved: bool) -> Any:
+    def _item(self, value: Any, path: Path, *, resolved: bool) -> Any:
         if not isinstance(value, str):
             return self.walk(value, path, resolved=resolved)
-        if not _is_secret(key, value):
+        if not _is_secret(path, value):
             return value
         if not resolved:
             self._get_stuck(path)
@@ -113,9 +111,12 @@ class _Mover:
         return known
 
 
-def _is_secret(key: Any, value: str) -> bool:
+def _is_secret(path: Path, value: str) -> bool:
+    key = path[-1]
     if not value.strip() or REFERENCE in value or (key == "api_key" and is_placeholder(value)):
         return False
+    if path[0] == "litellm_settings" and str(key).endswith("_key"):
+        return True  # openai_key, groq_key, ...: keys of accounts, as module variables of LiteLLM
     return is_secret_key(key) or (key != "model" and is_key_shaped(value))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_aibackend.importer.concepts import find_aliases
 from pytest_aibackend.importer.meaning import FALLBACK_KINDS, effective, resembling
 from pytest_aibackend.importer.notes import Notes
 from pytest_aibackend.importer.words import section_of
@@ -25,12 +26,22 @@ class Settings:
     sections: dict[str, dict[Any, Any]]  # for the top of gateway.yaml
     carried: dict[Any, Any]  # for passthrough.sections
     chains: dict[str, list[str]]
+    aliases: dict[str, str]  # those that are capabilities of one model group
 
 
 def translate_settings(
-    config: Mapping[Any, Any], groups: Collection[str], *, is_weighted: bool, notes: Notes
+    config: Mapping[Any, Any],
+    groups: Collection[str],
+    *,
+    mapped: Collection[str],
+    is_weighted: bool,
+    notes: Notes,
 ) -> Settings:
-    """Translate the settings; `groups` are the model groups, `is_weighted` says that some have weights."""
+    """Translate the settings.
+
+    `groups` are the model groups, `mapped` those that are routes or balanced groups of the mappings;
+    `is_weighted` says that some have weights.
+    """
     sections = {name: dict(section_of(config, name)) for name in OWN_SECTIONS if name != "model_list"}
     if config.get("router_settings") and not isinstance(config["router_settings"], dict):
         notes.say("router_settings was no mapping, so LiteLLM left it out; it is not imported")
@@ -44,7 +55,24 @@ def translate_settings(
     carried = {name: value for name, value in config.items() if name not in OWN_SECTIONS}
     for name in carried:
         notes.carry("gateway.yaml", "passthrough.sections", str(name), "the sources have no section for it")
-    return Settings({name: found for name, found in sections.items() if found}, carried, chains)
+    aliases = _aliases(sections["router_settings"], groups, mapped, chains)
+    return Settings({name: found for name, found in sections.items() if found}, carried, chains, aliases)
+
+
+def _aliases(
+    router: dict[Any, Any], groups: Collection[str], mapped: Collection[str], chains: Mapping[str, object]
+) -> dict[str, str]:
+    """Take out of the settings the aliases that are capabilities."""
+    written = router.get("model_group_alias")
+    if not isinstance(written, dict):
+        return {}
+    found = {alias: target for alias, target in find_aliases(written, groups, chains) if target in mapped}
+    left = {alias: target for alias, target in written.items() if alias not in found}
+    if left:
+        router["model_group_alias"] = left
+    elif found:
+        del router["model_group_alias"]
+    return found
 
 
 def _chains(

@@ -48,15 +48,19 @@ def translate(config: Mapping[Any, Any], *, port: int = 4000) -> Imported:
     safe, secrets = move_secrets(config)
     found = translate_deployments(safe, notes)
     groups = {entry["model_name"]: None for entry in deployments_of(safe)}
+    mapped = {*found.exact_matches, *found.load_balancing}
     is_weighted = any(
         member["weight"] is not None
         for group in found.load_balancing.values()
         for member in group["providers"]
     )
-    settings = translate_settings(safe, groups, is_weighted=is_weighted, notes=notes)
+    settings = translate_settings(safe, groups, mapped=mapped, is_weighted=is_weighted, notes=notes)
     passthrough = {"model_list": found.carried, "sections": settings.carried}
-    mappings = {
+    mappings: dict[str, Any] = {
         "exact_matches": found.exact_matches,
+        "patterns": found.patterns,
+        "capabilities": found.capabilities
+        | {alias: {"preferred_models": [target]} for alias, target in settings.aliases.items()},
         "load_balancing": found.load_balancing,
         "fallback_chains": {name: {"chain": chain} for name, chain in settings.chains.items()},
     }
@@ -64,9 +68,10 @@ def translate(config: Mapping[Any, Any], *, port: int = 4000) -> Imported:
     if any(passthrough.values()):
         gateway["passthrough"] = {name: value for name, value in passthrough.items() if value}
     gateway["deploy"] = {"url": f"http://127.0.0.1:{port}"}
-    sources = {
+    sources: dict[str, dict[str, Any]] = {
         "providers": {"providers": found.providers},
-        "model-mappings": {name: section for name, section in mappings.items() if section},
+        "model-mappings": {name: section for name, section in mappings.items() if section}
+        or {"exact_matches": {}},
         "ports": infer_ports(safe, found.providers, port=port),
         "gateway": gateway,
     }

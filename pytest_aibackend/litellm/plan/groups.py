@@ -55,6 +55,7 @@ class GroupPlanner:
         self._maker = maker
         self._problems = problems
         self.groups: dict[str, tuple[Deployment, ...]] = {}
+        self.weighted: list[str] = []  # groups whose members have weights
         self._led_to: set[tuple[str, str]] = set()
 
     def plan(self) -> dict[str, tuple[Deployment, ...]]:
@@ -178,6 +179,8 @@ class GroupPlanner:
                     **weight,
                 )
             )
+        if len(made) > 1 and any(member.weight is not None for member in balancing.providers):
+            self.weighted.append(name)
         if not made and not ambiguous:
             self._problems.add(
                 "no-usable-member",

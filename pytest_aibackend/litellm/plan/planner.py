@@ -29,10 +29,10 @@ def plan_gateway(backend: Backend) -> GatewayPlan:
     mappings, gateway = backend.mappings, backend.gateway
     problems = Problems()
     maker = DeploymentMaker(backend.providers, problems, context_is_checked=context_is_checked(gateway))
-    groups = GroupPlanner(mappings, maker, problems).plan()
+    planner = GroupPlanner(mappings, maker, problems)
+    groups = planner.plan()
     add_second_deployments(mappings, groups, maker, problems)
     carried, carried_wildcards = carried_groups(gateway, problems)
-    own = set(groups)
     add_carried(groups, carried, problems)
     capabilities = CapabilityPlanner(mappings, groups, maker, problems)
     capabilities.plan()
@@ -48,7 +48,8 @@ def plan_gateway(backend: Backend) -> GatewayPlan:
         mappings, served, aliases=capabilities.aliases, wildcards=wildcards, maker=maker, problems=problems
     )
     needs = Needs(
-        groups={name: found for name, found in groups.items() if name in own or name not in carried},
+        groups=groups,
+        weighted=planner.weighted,
         aliases=capabilities.aliases,
         fallbacks=fallbacks,
         default_fallbacks=default,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ class Needs:
     """What the plan asks of the router."""
 
     groups: Mapping[str, tuple[Deployment, ...]]
+    weighted: Sequence[str]  # the groups that weights balance
     aliases: Mapping[str, str]
     fallbacks: Mapping[str, tuple[str, ...]]
     default_fallbacks: tuple[str, ...]
@@ -50,7 +51,7 @@ def merge_settings(
                 " place, which the chains of model-mappings.yaml make",
                 hint=f"move it to router_settings.{key}, or into fallback_chains",
             )
-    if any(_is_balanced(deployments) for deployments in needs.groups.values()):
+    if needs.weighted:
         # Without it a request that drew a stopped member fails (4 of 14 with two retries, seen with 1.106.2).
         merged.setdefault("enable_weighted_failover", True)
         _check_strategy(merged, needs, problems)
@@ -64,13 +65,8 @@ def merge_settings(
     return merged
 
 
-def _is_balanced(deployments: tuple[Deployment, ...]) -> bool:
-    return len(deployments) > 1 and any("weight" in found.litellm_params for found in deployments)
-
-
 def _check_strategy(merged: Mapping[str, Any], needs: Needs, problems: Problems) -> None:
     strategy = merged.get("routing_strategy", "simple-shuffle")
-    weighted = [name for name, found in needs.groups.items() if _is_balanced(found)]
     if strategy != "simple-shuffle":
         problems.add(
             "conflicting-setting",
@@ -79,7 +75,7 @@ def _check_strategy(merged: Mapping[str, Any], needs: Needs, problems: Problems)
             source="gateway",
             message=f"with routing_strategy {strategy!r} LiteLLM does not look at the weights of the"
             " load_balancing"
-            f" groups ({', '.join(weighted[:5])})",
+            f" groups ({', '.join(needs.weighted[:5])})",
             hint="use simple-shuffle, or remove the weights",
         )
 
