@@ -137,10 +137,19 @@ def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915 # a list of commands
 
     _add_reload(commands)
 
-    schema = commands.add_parser("schema", help="write the JSON Schemas of the source files")
-    schema.add_argument("action", choices=("export",))
+    schema = commands.add_parser(
+        "schema", help="write the JSON Schemas of the source files, or of LiteLLM's config.yaml"
+    )
     schema.add_argument(
-        "--output", type=Path, default=Path("config/schemas"), metavar="DIR", help="default: config/schemas"
+        "action",
+        choices=("export", "derive"),
+        help="export: those of the source files; derive: that of the installed LiteLLM's config.yaml",
+    )
+    schema.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR|FILE",
+        help="export: the folder (config/schemas); derive: the file (printed without it)",
     )
     schema.set_defaults(run=_schema)
 
@@ -435,9 +444,13 @@ def _backups(arguments: argparse.Namespace, _rest: list[str]) -> int:
 
 
 def _schema(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    if arguments.action == "derive":
+        from pytest_aibackend.litellm.derive.command import run
+
+        return run(arguments.output)
     from pytest_aibackend.sources.json_schema import export
 
-    for path in export(arguments.output):
+    for path in export(arguments.output or Path("config/schemas")):
         print(path)
     return 0
 

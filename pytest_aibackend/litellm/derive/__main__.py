@@ -1,10 +1,12 @@
-"""`python -m pytest_aibackend.litellm.derive FILE`: derive in a process of its own, as command.py starts it."""
+"""`python -m pytest_aibackend.litellm.derive FILE`: derive in a process of its own, started by command.py."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from pytest_aibackend.litellm.derive.document import derive, text_of
+from pytest_aibackend.litellm.derive.document import derive, derive_models, text_of
 
-Path(sys.argv[1]).write_text(text_of(derive()), encoding="utf-8")
+_target = Path(sys.argv[1])
+_target.write_text(text_of(derive()), encoding="utf-8")
+_target.with_name(f"{_target.stem}.models.json").write_text(text_of(derive_models()), encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
-import datetime
+import datetime as dt
 import enum
 import re
 import types
@@ -22,12 +22,12 @@ _SCALARS: Final[dict[Any, str]] = {
     bytes: "string",
     None: "null",
     types.NoneType: "null",
-    datetime.datetime: "string",
-    datetime.date: "string",
-    datetime.time: "string",
+    dt.datetime: "string",
+    dt.date: "string",
+    dt.time: "string",
     re.Pattern: "string",
 }
-_ARRAYS: Final = (
+_ARRAYS: Final[tuple[type, ...]] = (
     list,
     tuple,
     set,
@@ -36,7 +36,7 @@ _ARRAYS: Final = (
     collections.abc.Iterable,
     collections.abc.Set,
 )
-_OBJECTS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_OBJECTS: Final[tuple[type, ...]] = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _BOUNDS: Final = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 _OWN: Final = "litellm"  # what other packages define is their concern
 _ANYTHING: Final[dict[str, Any]] = {}
@@ -96,8 +96,10 @@ class Types:
         return dict(_ANYTHING)
 
     def _union(self, members: tuple[Any, ...]) -> dict[str, Any]:
-        schemas = [self._of(member) for member in members if not _is_instance_only(member)]
-        if not schemas or any(not schema for schema in schemas):
+        given = [member for member in members if not _is_instance_only(member)]
+        schemas = [self._of(member) for member in given]
+        nothing_else = len(given) < len(members) and schemas == [{"type": "null"}]
+        if not schemas or nothing_else or any(not schema for schema in schemas):
             return dict(_ANYTHING)
         simple = [schema for schema in schemas if set(schema) == {"type"}]
         others = [schema for schema in schemas if schema not in simple]
@@ -174,9 +176,7 @@ def _names(schema: dict[str, Any]) -> set[str]:
 
 
 def _is_any(annotation: Any, origin: Any, kinds: tuple[Any, ...]) -> bool:
-    return any(annotation is kind or origin is kind for kind in kinds) or any(
-        annotation is getattr(typing, name, None) for name in ("List", "Sequence") if list in kinds
-    )
+    return any(annotation is kind or origin is kind for kind in kinds)
 
 
 def _is_instance_only(member: Any) -> bool:
@@ -186,7 +186,7 @@ def _is_instance_only(member: Any) -> bool:
         return True
     if origin is type or not isinstance(member, type) or member is object:
         return origin is type
-    known = (enum.Enum, *(kind for kind in (*_ARRAYS, *_OBJECTS) if isinstance(kind, type)))
+    known = (enum.Enum, *_ARRAYS, *_OBJECTS)
     return member not in _SCALARS and not is_record(member) and not issubclass(member, known)
 
 

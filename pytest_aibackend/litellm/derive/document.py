@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from pytest_aibackend.litellm.derive import sections, source, values
-from pytest_aibackend.litellm.derive.annotations import Types
+from pytest_aibackend.litellm.derive import additions, sections, source, values
+from pytest_aibackend.litellm.derive.annotations import Types, is_typed_dict
 from pytest_aibackend.litellm.derive.fields import Section
 from pytest_aibackend.litellm.derive.reads import scan
 from pytest_aibackend.litellm.schema.patterns import REFERENCE
 
-__all__ = ["derive", "text_of"]
+__all__ = ["derive", "derive_models", "text_of"]
 
 # Where each section stands, and what becomes of a key in it that LiteLLM does not know.
 _SECTIONS: Final[dict[str, tuple[str, str]]] = {
@@ -31,14 +31,21 @@ _OPEN: Final = ("forwarded", "stored")
 
 def derive() -> dict[str, Any]:
     """Return the schema of config.yaml for the LiteLLM that this Python imports."""
-    import litellm  # noqa: F401 # first, as its modules import one another
+    import litellm
+
+    litellm.suppress_debug_info = True
 
     types, reads = Types(), scan()
-    top = sections.top_level(types, reads).properties("")
+    built = {name: getattr(sections, name)(types, reads) for name in ("top_level", *_SECTIONS)}
+    unknown = additions.apply(built)
+    top = built.pop("top_level").properties("")
     definitions = {
-        name: _definition(getattr(sections, name)(types, reads), name, on_unknown, route)
-        for name, (route, on_unknown) in _SECTIONS.items()
+        name: _definition(section, name, _SECTIONS[name][1], _SECTIONS[name][0])
+        for name, section in built.items()
     }
+    for name, fates in unknown.items():
+        if name in definitions:
+            definitions[name]["x-litellm"]["unknown"] = fates
     definitions["reference"] = {"type": "string", "pattern": REFERENCE}
     _join(top, definitions)
     definitions |= _records(types, definitions)
@@ -60,6 +67,11 @@ def derive() -> dict[str, Any]:
         "$defs": dict(sorted(definitions.items())),
         "x-litellm-values": values.collect(),
     }
+
+
+def derive_models() -> dict[str, Any]:
+    """Return what goes beside the schema: the names of models that LiteLLM knows."""
+    return {"x-litellm": {"version": values.version()}, **values.models()}
 
 
 def text_of(schema: dict[str, Any]) -> str:
@@ -134,7 +146,9 @@ def _referred(value: Any) -> set[str]:
 
 
 def _extra(owner: type) -> str:
-    return str(getattr(owner, "model_config", {}).get("extra") or "ignore")
+    return (
+        "allow" if is_typed_dict(owner) else str(getattr(owner, "model_config", {}).get("extra") or "ignore")
+    )
 
 
 def _lines(value: Any, depth: int) -> str:

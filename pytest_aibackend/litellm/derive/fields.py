@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from pytest_aibackend.litellm.derive import source
 from pytest_aibackend.litellm.derive.annotations import Types, bounds, is_typed_dict, json_value
-from pytest_aibackend.litellm.derive.reads import Read, Route
+from pytest_aibackend.litellm.derive.routes import Read, Route
 
-__all__ = ["Key", "Section"]
+__all__ = ["Key", "Section", "hints_of"]
 
 _READS: Final = 2  # places named for a key: where it is declared, and where it is read first
 _LONG: Final = 60  # a longer default is a table
@@ -79,7 +79,7 @@ class Section:
 
     def add_signature(self, function: Callable[..., Any], places: Mapping[str, str]) -> None:
         """Add the parameters of a function, its own name for itself excepted."""
-        hints = _hints(function)
+        hints = hints_of(function)
         for name, parameter in inspect.signature(inspect.unwrap(function)).parameters.items():
             if name in {"self", "cls"} or parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
                 continue
@@ -102,8 +102,17 @@ class Section:
             given = [value for value in read.defaults.values() if value is not None]
             if len(given) == 1 and not key.default:
                 key.default = _default(given[0])
-            if not key.schema and given and all(isinstance(value, bool) for value in given):
-                key.schema, key.inferred = self.types.schema(bool), True
+            kind = bool if read.is_boolean else _kind(given)
+            if not key.schema and kind is not None:
+                key.schema, key.inferred = self.types.schema(kind), True
+
+    def correct(self, name: str, schema: dict[str, Any] | None, note: str | None, place: str) -> None:
+        """Add a key that is known from elsewhere, or put right what was concluded of its type."""
+        key = self.keys.setdefault(name, Key())
+        key.declared = key.declared or place
+        key.note = note or key.note
+        if schema is not None:
+            key.schema, key.inferred = schema, False
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget keys that are not the file's to set."""
@@ -118,7 +127,7 @@ class Section:
 def fields_of(owner: type) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
     """Return the annotation, default and limits of each field of a pydantic model or TypedDict."""
     if is_typed_dict(owner):
-        return {name: (hint, ..., {}) for name, hint in _hints(owner).items()}
+        return {name: (hint, ..., {}) for name, hint in hints_of(owner).items()}
     found = {}
     for name, info in typing.cast("Any", owner).model_fields.items():
         default = ... if info.is_required() or info.default_factory is not None else info.default
@@ -138,6 +147,14 @@ def _property(key: Key, section: str | None) -> dict[str, Any]:
     return {**key.schema, **default, "x-litellm": about}
 
 
+def _kind(defaults: list[Any]) -> type | None:
+    """Return the one type of all defaults; a text tells nothing, as LiteLLM may take a list there, too."""
+    kinds = {type(value) for value in defaults}
+    if kinds == {bool}:
+        return bool
+    return float if kinds and kinds <= {int, float} else None
+
+
 def _rank(place: str) -> tuple[int, str, int]:
     name, _, line = place.rpartition(":")
     order = next((index for index, prefix in enumerate(_FIRST) if name.startswith(prefix)), len(_FIRST))
@@ -145,7 +162,7 @@ def _rank(place: str) -> tuple[int, str, int]:
 
 
 def _is_key(name: str) -> bool:
-    return not name.startswith("_") and not name.isupper() and name not in {"self", "kwargs"}
+    return not name.startswith("_") and name not in {"self", "kwargs"}
 
 
 def _default(value: Any) -> tuple[Any, ...]:
@@ -158,14 +175,15 @@ def _default(value: Any) -> tuple[Any, ...]:
     return (plain,) if len(repr(plain)) <= _LONG else ()
 
 
-def _hints(thing: Any) -> dict[str, Any]:
-    """Return the annotations, each evaluated; one that cannot be is Any."""
+def hints_of(thing: Any) -> dict[str, Any]:
+    """Return the annotations of a class, function or module, each evaluated; one that cannot be is Any."""
+    plain = inspect.unwrap(thing) if callable(thing) else thing
     try:
-        return typing.get_type_hints(inspect.unwrap(thing) if callable(thing) else thing, include_extras=True)
+        return typing.get_type_hints(plain, include_extras=True)
     except (NameError, TypeError, AttributeError):
         pass
-    raw = dict(getattr(inspect.unwrap(thing), "__annotations__", {}))
-    names = getattr(inspect.unwrap(thing), "__globals__", {})
+    names = vars(plain) if inspect.ismodule(plain) else getattr(plain, "__globals__", {})
+    raw = dict(getattr(plain, "__annotations__", {}))
     return {name: _evaluated(annotation, names) for name, annotation in raw.items()}
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
-import types as kinds
 from collections import defaultdict
 from functools import cache
 from typing import Any, Final
 
-from pytest_aibackend.litellm.derive import source
+from pytest_aibackend.litellm.derive import source, values
 from pytest_aibackend.litellm.derive.annotations import Types
-from pytest_aibackend.litellm.derive.fields import Section
-from pytest_aibackend.litellm.derive.reads import ANY, ITEM, Read, Route
+from pytest_aibackend.litellm.derive.fields import Section, hints_of
+from pytest_aibackend.litellm.derive.routes import ANY, ITEM, Read, Route
+from pytest_aibackend.litellm.derive.source import find
 
 __all__ = [
     "cache_params",
     "deployment",
-    "find",
     "general_settings",
     "guardrail",
     "guardrail_params",
@@ -32,7 +30,10 @@ __all__ = [
 ]
 
 Reads = dict[Route, Read]
-_MODULE_READ: Final = re.compile(r"\blitellm\.([a-z]\w*)\b(?!\s*\()|getattr\(\s*litellm,\s*[\"'](\w+)[\"']")
+_MODULE_READ: Final = re.compile(
+    r"\blitellm\.([A-Za-z]\w*)\b(?!\s*[(.])|getattr\(\s*litellm,\s*[\"'](\w+)[\"']"
+)
+_PARAMETER_READ: Final = re.compile(r"\b(?:litellm|optional)_params\.(?:get|pop)\(\s*[\"']([a-z]\w*)[\"']")
 # The calls that a deployment's parameters end in; what they take, a deployment may set.
 _CALLS: Final = (
     "completion",
@@ -46,16 +47,7 @@ _CALLS: Final = (
     "rerank",
     "responses",
 )
-_NOT_SETTINGS: Final = ("annotations", "model_cost", "os", "sys", "re")
-
-
-def find(path: str) -> Any:
-    """Return LiteLLM's `module:name`, or None where this version has none."""
-    module, _, name = path.partition(":")
-    try:
-        return getattr(importlib.import_module(f"litellm.{module}" if module else "litellm"), name, None)
-    except ImportError:
-        return None
+_TABLES: Final = ("model_list", "provider_list")  # empty in some versions when they are looked at
 
 
 def top_level(types: Types, reads: Reads) -> Section:
@@ -89,6 +81,8 @@ def router_settings(types: Types, reads: Reads) -> Section:
     names = set(section.keys)
     section.add_reads(reads, ("router_settings",))
     section.drop(set(section.keys) - names)
+    strategies = {"anyOf": [{"enum": values.routing_strategies()}, {"$ref": "#/$defs/reference"}]}
+    section.keys["routing_strategy"].schema = strategies  # the declared ones lack some
     return section
 
 
@@ -98,24 +92,17 @@ def litellm_settings(types: Types, reads: Reads) -> Section:
 
     section = Section(types)
     main = source.modules()["__init__.py"]
-    annotations = dict(getattr(litellm, "__annotations__", {}))
+    hints = hints_of(litellm)
     for name, place in source.variable_places(main).items():
-        value = vars(litellm).get(name)
-        if name.startswith("_") or name in _NOT_SETTINGS or name.isupper() or _is_code(value):
-            continue
-        if (
-            isinstance(value, set | frozenset | dict)
-            and value
-            and name.endswith(("_models", "_map", "_list"))
-        ):
-            continue  # the names of models, by provider
-        hint = annotations.get(name, type(value) if isinstance(value, bool | int | float) else Any)
-        section.add(name, hint, value, place=place)
+        value = vars(litellm).get(name, ...)
+        if not name.startswith("_") and name not in _TABLES and _is_plain(value):
+            section.add(name, hints.get(name, _type_of(value)), value, place=place)
     for name, places in _module_reads().items():
+        value = vars(litellm).get(name, ...)
+        late = value is ... and name in _late_settings()
+        if name not in section.keys and not name.startswith("_") and (late or _is_plain(value)):
+            section.add(name, _type_of(value), value)
         if name in section.keys:
-            section.keys[name].reads |= places
-        elif name not in vars(litellm) and name in _late_settings():
-            section.add(name)
             section.keys[name].reads |= places
     section.add_reads(reads, ("litellm_settings",))
     return section
@@ -142,8 +129,8 @@ def cache_params(types: Types, reads: Reads) -> Section:
 
     client = Section(types)
     client.add_signature(redis.Redis.__init__, {})
-    for name in sorted(redis_names()):
-        known = client.keys.get(name)
+    for name in sorted({*redis_names(), *client.keys} - {"self", "connection_pool", "retry"}):
+        known = client.keys.get(name)  # LiteLLM passes on more than it lists
         section.add(name, place=place)
         if known is not None and not section.keys[name].schema:
             section.keys[name].schema, section.keys[name].default = known.schema, known.default
@@ -182,7 +169,10 @@ def litellm_params(types: Types, reads: Reads) -> Section:
     for names in ("OPENAI_CHAT_COMPLETION_PARAMS", "OPENAI_TRANSCRIPTION_PARAMS", "OPENAI_EMBEDDING_PARAMS"):
         section.add_names(find(f"constants:{names}") or (), _name_place("constants.py", names))
     section.add_reads(reads, ("model_list", ITEM, "litellm_params"))
-    section.drop({"self", "params", "get", "model_dump", "messages", "input", "prompt"})
+    for name, places in _provider_reads().items():
+        section.add(name)
+        section.keys[name].reads |= places
+    section.drop({"self", "params", "messages", "input", "prompt"})
     return section
 
 
@@ -210,7 +200,6 @@ def guardrail_params(types: Types, reads: Reads) -> Section:
     section = Section(types, lax=True)
     section.add_class(find("types.guardrails:LitellmParams"))
     section.add_reads(reads, ("guardrails", ITEM, "litellm_params"))
-    section.drop({"get", "model_dump"})
     return section
 
 
@@ -221,8 +210,16 @@ def mcp_server(types: Types, reads: Reads) -> Section:
     return section
 
 
-def _is_code(value: Any) -> bool:
-    return isinstance(value, kinds.ModuleType | type) or inspect.isroutine(value)
+def _is_plain(value: Any) -> bool:
+    """Whether a variable holds a setting: nothing, a scalar, or an empty list or mapping to be filled.
+
+    What is filled already is a table of LiteLLM's own, and everything else is code or an object.
+    """
+    return value is None or isinstance(value, bool | int | float | str) or value in ([], {})
+
+
+def _type_of(value: Any) -> Any:
+    return type(value) if isinstance(value, bool | int | float) else Any
 
 
 @cache
@@ -240,8 +237,21 @@ def _module_reads() -> dict[str, set[str]]:
 
 
 @cache
+def _provider_reads() -> dict[str, set[str]]:
+    """Return which parameters of a deployment the providers' own code takes by name."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module in source.modules().values():
+        if "_params" in module.text and module.name.startswith(
+            ("llms/", "main.py", "images/", "files/", "batches/")
+        ):
+            for match in _PARAMETER_READ.finditer(module.text):
+                found[match[1]].add(module.place(module.text.count("\n", 0, match.start()) + 1))
+    return found
+
+
+@cache
 def _late_settings() -> frozenset[str]:
-    """Return the names that LiteLLM asks its own module for though it need not have them: getattr, with a default."""
+    """Return the names that LiteLLM asks its own module for by getattr, with a default."""
     found = set()
     for module in source.modules().values():
         if "getattr(" not in module.text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from functools import cache
@@ -13,8 +14,9 @@ __all__ = [
     "Module",
     "class_place",
     "field_place",
-    "modules",
+    "find",
     "module_of",
+    "modules",
     "parameter_places",
     "variable_places",
 ]
@@ -111,6 +113,15 @@ def variable_places(module: Module) -> dict[str, str]:
             if isinstance(target, ast.Name):
                 places.setdefault(target.id, module.place(node.lineno))
     return places
+
+
+def find(path: str) -> Any:
+    """Return LiteLLM's `module:name`, or None where this version has none."""
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(f"litellm.{module}" if module else "litellm"), name, None)
+    except ImportError:
+        return None
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:

@@ -1,19 +1,21 @@
-"""The values that LiteLLM accepts where it knows them by name: providers, strategies, callbacks, guardrails."""
+"""The values that LiteLLM knows by name: providers, routing strategies, callbacks, guardrails, models."""
 
 from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 import re
 import typing
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from pytest_aibackend.litellm.derive import source
 from pytest_aibackend.litellm.derive.annotations import json_value
-from pytest_aibackend.litellm.derive.sections import find
+from pytest_aibackend.litellm.derive.source import find
 
-__all__ = ["collect", "line", "version"]
+__all__ = ["collect", "line", "models", "routing_strategies", "version"]
 
 _COMPARED: Final = re.compile(r"\bcallback\w* == \"(\w+)\"|\blogging_integration == \"(\w+)\"")
 _CALLBACK_FILES: Final = ("litellm_core_utils/litellm_logging.py", "proxy/common_utils/callback_utils.py")
@@ -33,7 +35,7 @@ def collect() -> dict[str, list[Any]]:
     """Return each list of values, sorted."""
     return {
         "provider": sorted(_providers()),
-        "routing_strategy": sorted(_strategies()),
+        "routing_strategy": routing_strategies(),
         "cache_type": _members(find("types.caching:LiteLLMCacheType")),
         "cache_mode": _members(find("caching.caching:CacheMode") or find("types.caching:CacheMode")),
         "callback": sorted(_callbacks()),
@@ -41,8 +43,37 @@ def collect() -> dict[str, list[Any]]:
         "guardrail_mode": _members(find("types.guardrails:GuardrailEventHooks")),
         "pre_call_check": _literals(find("types.router:OptionalPreCallChecks")),
         "model_mode": sorted(_modes()),
+        "api_base": sorted(map(str, find(":openai_compatible_endpoints"))),
         "blocked_environment": sorted(_blocked_environment()),
     }
+
+
+def models() -> dict[str, Any]:
+    """Return LiteLLM's own table of models as far as a checker needs it.
+
+    A deployment may name a model without its provider when LiteLLM knows the provider (`bare`, asked of
+    LiteLLM itself), and needs no mode when LiteLLM knows that it is no chat model (`modes`).
+    """
+    import litellm
+
+    bare: dict[str, list[str]] = {}
+    modes: dict[str, list[str]] = {}
+    for name, entry in sorted(litellm.model_cost.items()):
+        if "/" not in name and name != "sample_spec":
+            bare.setdefault(_provider_of(name) or "", []).append(name)
+        mode = entry.get("mode")
+        if mode not in (None, "chat", "completion", "responses") and name != "sample_spec":
+            modes.setdefault(mode, []).append(name)
+    return {"bare": dict(sorted(bare.items())), "modes": dict(sorted(modes.items()))}
+
+
+def _provider_of(name: str) -> str | None:
+    import litellm
+
+    try:
+        return str(litellm.get_llm_provider(name)[1])
+    except litellm.exceptions.BadRequestError:
+        return None
 
 
 def _providers() -> set[str]:
@@ -53,20 +84,17 @@ def _providers() -> set[str]:
     return names | set(registry.list_providers() if registry is not None else ())
 
 
-def _strategies() -> set[str]:
+def routing_strategies() -> list[str]:
     """Return what the router accepts: its own list, or the enumeration that it compares with."""
-    own = find("router_utils.routing_groups:VALID_ROUTING_STRATEGIES")
-    if own:
-        return set(own)
-    enumeration = find("types.router:RoutingStrategy")
-    names = {"simple-shuffle", *_members(enumeration)}
-    return names | set(_texts_in_assignment(("router.py",), "valid_strategy_strings"))
+    own = find("router_utils.routing_groups:VALID_ROUTING_STRATEGIES") or ()
+    listed = _texts_in_assignment(("router.py",), "valid_strategy_strings")
+    return sorted({*own, *listed, "simple-shuffle", *_members(find("types.router:RoutingStrategy"))})
 
 
 def _callbacks() -> set[str]:
     import litellm
 
-    names = {item for item in litellm._known_custom_logger_compatible_callbacks if isinstance(item, str)}  # noqa: SLF001
+    names = set(litellm._known_custom_logger_compatible_callbacks)  # noqa: SLF001
     for file in _CALLBACK_FILES:
         module = source.modules().get(file)
         for match in _COMPARED.finditer(module.text if module else ""):
@@ -78,17 +106,11 @@ def _callbacks() -> set[str]:
 
 def _generic_callbacks() -> Iterable[str]:
     """Return the callbacks that a JSON file of LiteLLM's describes."""
-    import json
-
-    main = source.modules()["__init__.py"]
-    _ = main
     import litellm
 
-    path = typing.cast("str", litellm.__path__[0])
-    from pathlib import Path
-
-    file = Path(path) / "integrations" / "generic_api" / "generic_api_compatible_callbacks.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else ()
+    file = Path(litellm.__path__[0], "integrations", "generic_api", "generic_api_compatible_callbacks.json")
+    names: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return names
 
 
 def _guardrails() -> set[str]:

@@ -49,6 +49,8 @@ class Key:
             names = {given} if isinstance(given, str) else set(given)
             if part.get("pattern") in STAND_INS:
                 names.discard("string")
+            if "$ref" in part and not _is_reference(part):
+                names.add("object")
             found |= names
         return frozenset(found)
 
@@ -83,7 +85,7 @@ class Section:
 
     @property
     def route(self) -> str | None:
-        """Where it stands in the file, as in `model_list[].litellm_params`; None for the value of some key."""
+        """Where it stands, as in `model_list[].litellm_params`; None for the value of some key."""
         found: str | None = self.definition["x-litellm"].get("route")
         return found
 
@@ -91,6 +93,11 @@ class Section:
     def on_unknown(self) -> str:
         """What becomes of a key that is not among `keys`: rejected, warned, ignored, stored or forwarded."""
         return str(self.definition["x-litellm"]["on_unknown"])
+
+    def fate_of(self, key: str) -> str:
+        """Return what becomes of one unknown key: for a few that LiteLLM looks out for, something else."""
+        fates: Mapping[str, str] = self.definition["x-litellm"].get("unknown", _NOTHING)
+        return fates.get(key, self.on_unknown)
 
     @cached_property
     def keys(self) -> Mapping[str, Key]:
@@ -104,9 +111,10 @@ class Section:
 class Schema:
     """The schema of one release line."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        """Take the JSON document as it is."""
+    def __init__(self, document: Mapping[str, Any], models: Path) -> None:
+        """Take the JSON document as it is; the names of models are read when they are asked for."""
         self.document = document
+        self._models_file = models
 
     @property
     def version(self) -> str:
@@ -138,7 +146,7 @@ class Schema:
         return found
 
     def homes(self, key: str) -> tuple[str, ...]:
-        """Return the names of the sections of the file that know a key, for one that stands in a wrong place."""
+        """Return the names of the sections that know a key, for one that stands in a wrong place."""
         return self._homes.get(key, ())
 
     @cached_property
@@ -151,11 +159,36 @@ class Schema:
         return {name: tuple(places) for name, places in found.items()}
 
     def values(self, kind: str) -> frozenset[str]:
-        """Return the names that LiteLLM knows of a kind: provider, routing_strategy, cache_type, callback, ...
+        """Return the names that LiteLLM knows of a kind: provider, cache_type, callback, ...
 
         Raises KeyError for another kind.
         """
         return self._values[kind]
+
+    def provider_of(self, model: str) -> str | None:
+        """Return the provider that LiteLLM supplies for a model named without; None if it has none."""
+        return self._providers.get(model)
+
+    def mode_of(self, model: str) -> str | None:
+        """Return the mode that LiteLLM knows of a model, where it is none of text; None for all others."""
+        return self._modes.get(model)
+
+    @cached_property
+    def _models(self) -> Mapping[str, Mapping[str, list[str]]]:
+        found: Mapping[str, Mapping[str, list[str]]] = json.loads(
+            self._models_file.read_text(encoding="utf-8")
+        )
+        return found
+
+    @cached_property
+    def _providers(self) -> Mapping[str, str]:
+        return {
+            name: provider for provider, names in self._models["bare"].items() if provider for name in names
+        }
+
+    @cached_property
+    def _modes(self) -> Mapping[str, str]:
+        return {name: mode for mode, names in self._models["modes"].items() for name in names}
 
     @cached_property
     def _values(self) -> Mapping[str, frozenset[str]]:
@@ -215,7 +248,8 @@ def _shipped() -> Iterator[tuple[int, int]]:
 @lru_cache(maxsize=4)
 def _load(line: tuple[int, int]) -> Schema:
     path = _HERE / f"litellm-{line[0]}.{line[1]}.json"
-    return Schema(json.loads(path.read_text(encoding="utf-8")))
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return Schema(document, path.with_name(f"{path.stem}.models.json"))
 
 
 def _is_reference(part: Mapping[str, Any]) -> bool:
