@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pytest_aibackend.importer.words import REFERENCE, Defaults, kind_of
-from pytest_aibackend.rules.addresses import address_of, url_trouble
+from pytest_aibackend.sources.addresses import address_of, url_trouble
 
 __all__ = ["Home", "NoPlaceError", "home_of", "name_homes", "upstream_of"]
 

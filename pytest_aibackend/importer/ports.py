@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.importer.words import section_of
-from pytest_aibackend.rules.addresses import address_of
+from pytest_aibackend.sources.addresses import address_of
 
 __all__ = ["infer_ports"]
 

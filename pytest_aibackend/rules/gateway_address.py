@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_aibackend.findings import Path, Problem
-from pytest_aibackend.rules.addresses import address_of, shown_url, url_trouble
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.rules.services import cache_service, gateway_service
+from pytest_aibackend.sources.addresses import address_of, shown_url, url_trouble
 from pytest_aibackend.sources.backend import Backend
 
 __all__: list[str] = []

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_aibackend.findings import Problem, Severity
-from pytest_aibackend.rules.addresses import address_of
 from pytest_aibackend.rules.ports_schema import PORT_SCHEMA
 from pytest_aibackend.rules.registry import rule
 from pytest_aibackend.rules.services import gateway_service
+from pytest_aibackend.sources.addresses import address_of
 from pytest_aibackend.sources.backend import Backend
 
 __all__: list[str] = []

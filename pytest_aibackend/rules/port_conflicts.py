@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_aibackend.findings import Path, Problem, Severity
-from pytest_aibackend.rules.addresses import Address, address_of
 from pytest_aibackend.rules.provider_ports import foreign_ports
 from pytest_aibackend.rules.registry import Group, declare_group, rule
+from pytest_aibackend.sources.addresses import Address, address_of
 from pytest_aibackend.sources.backend import Backend
 from pytest_aibackend.sources.wording import listed
 

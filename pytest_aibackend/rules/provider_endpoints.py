@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_aibackend.findings import Problem, Severity
-from pytest_aibackend.rules.addresses import address_of, shown_url, url_trouble
 from pytest_aibackend.rules.catalogue import catalogue_of
 from pytest_aibackend.rules.registry import Group, declare_group, rule
+from pytest_aibackend.sources.addresses import address_of, shown_url, url_trouble
 from pytest_aibackend.sources.backend import Backend
 from pytest_aibackend.sources.wording import Suggester, listed
 

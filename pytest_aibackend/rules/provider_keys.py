@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_aibackend.findings import Problem
-from pytest_aibackend.rules.addresses import address_of
 from pytest_aibackend.rules.registry import Group, declare_group, rule
+from pytest_aibackend.sources.addresses import address_of
 from pytest_aibackend.sources.backend import Backend
 from pytest_aibackend.sources.models import Provider
 

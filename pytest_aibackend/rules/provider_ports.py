@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pytest_aibackend.findings import Problem, Severity
-from pytest_aibackend.rules.addresses import address_of
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.rules.services import folded, gateway_service
+from pytest_aibackend.sources.addresses import address_of
 from pytest_aibackend.sources.backend import Backend
 from pytest_aibackend.sources.models import PortEntry, Provider
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_aibackend.findings import Problem, Severity
-from pytest_aibackend.rules.addresses import Address, address_of, shown_url, url_trouble
 from pytest_aibackend.rules.registry import Group, declare_group, rule
+from pytest_aibackend.sources.addresses import Address, address_of, shown_url, url_trouble
 from pytest_aibackend.sources.backend import Backend
 from pytest_aibackend.sources.models import Provider
 
