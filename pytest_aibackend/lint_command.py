@@ -115,7 +115,7 @@ def _report(
     """Return the report, and what the baseline knows of these files and is no longer found."""
     files, known = [], Counter[Entry]()
     for name, result in results.items():
-        findings, found = split(result, baseline or {}, directory)
+        findings, found = split(result, baseline, directory) if baseline else ([*result.findings], Counter())
         known += found
         files.append(
             LintedFile(path=name, findings=findings, ignored=result.ignored, baselined=found.total())

@@ -148,6 +148,8 @@ def _counted(number: int, noun: str) -> str:
 
 def _on_one_line(text: str) -> str:
     """Return a text that ends no line and moves no cursor, whatever names a config holds."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 

@@ -35,6 +35,8 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 2_000_000  # scalars, lists and mappings, aliases counted as what they stand for
 
+_REMEMBERED: Final = 10_000
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STR_TAG: Final = "tag:yaml.org,2002:str"
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
@@ -198,6 +200,7 @@ class _Builder:
         self._values = 0
         self._scalars = _Scalars()
         self._resolver: Any = self._scalars.resolve
+        self._tags: dict[str, str] = {}
 
     def take(self, event: Any) -> None:
         kind = type(event)
@@ -226,10 +229,7 @@ class _Builder:
         frame = self._stack[-1] if self._stack else None
         tag = event.tag
         if tag is None or tag == "!":
-            if tag is None and event.implicit[0]:
-                tag = self._resolver(yaml.ScalarNode, event.value, (True, False))
-            else:
-                tag = _STR_TAG
+            tag = self._tag(event.value) if tag is None and event.implicit[0] else _STR_TAG
         is_key = frame is not None and isinstance(frame.container, dict) and not frame.has_key
         if is_key and tag == _VALUE_TAG:
             tag = _STR_TAG
@@ -241,6 +241,15 @@ class _Builder:
             self._check_anchor(event)
             self._anchors[event.anchor] = (value, 1)
         self._put(value, event, 1)
+
+    def _tag(self, text: str) -> str:
+        """Return what a plain scalar is, remembered: keys and many values recur."""
+        tag = self._tags.get(text)
+        if tag is None:
+            tag = str(self._resolver(yaml.ScalarNode, text, (True, False)))
+            if len(self._tags) < _REMEMBERED:
+                self._tags[text] = tag
+        return tag
 
     def _construct(self, tag: str, event: Any) -> Any:
         if tag not in _PLAIN_TAGS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from pytest_aibackend.findings import suggest
@@ -18,15 +18,15 @@ class Nearness:
     def __init__(self) -> None:
         self._found: dict[tuple[str, bool, int], str | None] = {}
 
-    def find(self, word: str, known: Iterable[str]) -> str | None:
+    def find(self, word: str, known: Collection[str]) -> str | None:
         """Return the known word that is close to this one, or None."""
-        return self._search(word, [*known], strict=False)
+        return self._search(word, known, strict=False)
 
-    def find_typo(self, word: str, known: Iterable[str]) -> str | None:
+    def find_typo(self, word: str, known: Collection[str]) -> str | None:
         """Return the known word of which this one is a misspelling in a letter or two, or None."""
-        return self._search(word, [*known], strict=True)
+        return self._search(word, known, strict=True)
 
-    def _search(self, word: str, known: list[str], *, strict: bool) -> str | None:
+    def _search(self, word: str, known: Collection[str], *, strict: bool) -> str | None:
         asked = (word, strict, len(known))
         if asked not in self._found:
             if len(self._found) >= _SEARCHES or not word:
@@ -35,14 +35,14 @@ class Nearness:
         return self._found[asked]
 
 
-def _near(word: str, known: list[str]) -> str | None:
+def _near(word: str, known: Collection[str]) -> str | None:
     folded = {name.casefold().replace("-", "_"): name for name in known}
     simple = word.casefold().replace("-", "_")
     close = simple if simple in folded else suggest(simple, folded)
     return folded[close] if close else None
 
 
-def _typo_of(word: str, known: list[str]) -> str | None:
+def _typo_of(word: str, known: Collection[str]) -> str | None:
     simple = word.casefold().replace("-", "_")
     most = 1 if len(simple) < 8 else 2
     close = [(distance, name) for name in known if (distance := _distance(simple, name, most)) <= most]

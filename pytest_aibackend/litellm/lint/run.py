@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pytest_aibackend.findings import Finding, Path, sort_findings
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, LintRule, lint_rules
@@ -11,6 +13,8 @@ from pytest_aibackend.litellm.lint.document import LintDocument
 from pytest_aibackend.litellm.schema import Schema
 
 __all__ = ["LintResult", "lint"]
+
+_INDEX: Final = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +51,8 @@ def lint(
         if document.is_loaded or rule.reads_broken:
             for finding, path in _run(rule, context):
                 # What several deployments take from one anchor is one trouble, in one place.
-                found.setdefault((finding.rule, finding.location, finding.message), (finding, path))
+                words = _INDEX.sub("[]", finding.message)
+                found.setdefault((finding.rule, finding.location, words), (finding, path))
     silenced = {file.display: file.ignores for file in document.files}
     ignored: list[Finding] = []
     kept: list[Finding] = []

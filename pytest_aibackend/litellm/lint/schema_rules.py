@@ -118,14 +118,20 @@ def unknown_key(context: LintContext) -> Iterator[LintProblem]:
     It is an error where the key is close to one that LiteLLM knows, or stops LiteLLM.
     """
     near = _walk(context)[1]
+    declared: dict[str, list[str]] = {}
     for departure in departures_of(context, Kind.UNKNOWN):
         if len(departure.path) == 1 or _homes(context.schema, departure):
             continue
         keys = context.schema.section(departure.section).keys
         is_open = departure.on_unknown in _OPEN
         # In an open section any key may be meant; one that is nearly LiteLLM's own is probably not.
-        declared = [name for name, key in keys.items() if _is_declared(key.reads)] if is_open else keys
-        meant = near.find_typo(departure.key, declared) if is_open else near.find(departure.key, declared)
+        if is_open and departure.section not in declared:
+            declared[departure.section] = [name for name, key in keys.items() if _is_declared(key.reads)]
+        meant = (
+            near.find_typo(departure.key, declared[departure.section])
+            if is_open
+            else near.find(departure.key, keys)
+        )
         if is_open and not meant:
             continue
         refused = departure.on_unknown == "rejected" and _is_redis(context)
