@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import venv
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -171,9 +173,52 @@ def test_installed_checks_run_by_their_package_name(installed: Path, tmp_path: P
 # -- the hook for other repositories
 
 
+def hooks() -> dict[str, dict[str, Any]]:
+    listed = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    return {hook["id"]: hook for hook in listed}
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("litellm.yaml", True),
+        ("litellm_config.yaml", True),
+        ("deploy/litellm-unified.yml", True),
+        ("deploy/prod-litellm.yaml", True),
+        ("proxy_config.yaml", True),
+        ("ops/litellm/config.yaml", True),
+        ("config.yaml", False),
+        ("litellm/values.yaml", False),
+        ("litellm.yaml.md", False),
+        ("mylitellmish.yaml", False),
+    ],
+)
+def test_lint_hook_knows_configs_by_name(path: str, meant: bool) -> None:
+    assert bool(re.search(hooks()["litellm-config-lint"]["files"], path)) == meant
+
+
+def test_lint_hook_needs_nothing_of_ours(installed: Path, tmp_path: Path) -> None:
+    hook = hooks()["litellm-config-lint"]
+    assert hook["language"] == "python"
+    assert hook.get("pass_filenames", True)
+    config = tmp_path / "litellm_config.yaml"
+    config.write_text(
+        "model_list:\n  - model_name: a\n    litellm_params:\n      model: ollama_chat/a\n"
+        "      api_base: http://127.0.0.1:11434\n"
+        "general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n"
+    )
+    path = {"PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
+    good = run(*shlex.split(hook["entry"]), config.name, cwd=tmp_path, environment=path)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert [each.name for each in tmp_path.iterdir()] == [config.name]
+    config.write_text(config.read_text().replace("model_list", "models"))
+    bad = run(*shlex.split(hook["entry"]), config.name, cwd=tmp_path, environment=path)
+    assert bad.returncode == 1, bad.stdout + bad.stderr
+    assert "litellm_config.yaml:1:1: error: unread-section: LiteLLM does not read 'models'" in bad.stdout
+
+
 def test_hook_entry_runs_in_another_repository(installed: Path, tmp_path: Path) -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    assert hook["id"] == "aibackend-check"
+    hook = hooks()["aibackend-check"]
     assert hook["language"] == "python"
     assert hook["pass_filenames"] is False
     git("init", "--quiet", cwd=tmp_path)
