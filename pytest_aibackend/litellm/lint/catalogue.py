@@ -62,6 +62,9 @@ RULE_MODULES: Final = (
     "model_list",
     "master_key",
     "environment",
+    "providers",
+    "endpoints",
+    "provider_keys",
 )
 
 
