@@ -35,7 +35,7 @@ def import_config(
     try:
         config, inputs = read_config(path)
         refuse_overwriting(directory, list(FILES.values()), inputs, force=force)
-        imported = translate(config, port=port)
+        imported = translate(config, port=port, origin=str(path))
         trial = try_out(imported, path.name)
         if trial.errors:
             return _refuse([text for finding in trial.errors for text in _lines(finding)], REFUSED)
@@ -102,7 +102,10 @@ def _report(
 ) -> list[str]:
     counts = _counts(imported)
     generated = directory / FILES["generated"]
-    size = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
+    size = ", ".join(
+        f"{number} {what.replace('_', ' ').removesuffix('' if number != 1 else 's')}"
+        for what, number in counts.items()
+    )
     lines = [
         f"{path}: {size}, written to {directory}",
         f"what is generated from it ({generated}) means the same to LiteLLM; comments are not kept",
@@ -120,7 +123,8 @@ def _report(
     lines += _told("remarks", imported.notes.remarks)
     shown = [text for finding in sort_findings(each for _, each in findings) for text in _lines(finding)]
     summary = _summary(findings)
-    lines += _told(f"the offline checks: {summary['error']} errors, {summary['warning']} warnings", shown)
+    counted = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for what, number in summary.items())
+    lines += _told(f"the offline checks: {counted}", shown)
     lines += _told(
         "next",
         [

@@ -18,6 +18,7 @@ from pytest_aibackend.importer.notes import Notes
 from pytest_aibackend.importer.words import Defaults, deployments_of, section_of
 from pytest_aibackend.litellm.plan.deployments import DeploymentMaker
 from pytest_aibackend.litellm.plan.types import Problems
+from pytest_aibackend.sources.addresses import address_of
 from pytest_aibackend.sources.models import Provider
 
 __all__ = ["Translated", "translate_deployments"]
@@ -27,6 +28,7 @@ _WHY: Final[Mapping[str, str]] = {
     "model": "another prefix than the sources write for this type of provider",
     "api_base": "written otherwise than the sources write it",
     "base_url": "LiteLLM's other word for api_base",
+    "custom_llm_provider": "the provider stands beside the model, not in front of it",
     "api_key": "another key than the provider's",
     "rpm": "no limit as it is, only a weight: the router does not enforce it",
     "tpm": "no limit as it is, only a weight: the router does not enforce it",
@@ -35,6 +37,18 @@ _WHY: Final[Mapping[str, str]] = {
 }
 _WILDCARD: Final = "its name is a wildcard for which the sources have no pattern"
 _NO_FIELD: Final = "the sources have no field for it"
+_KEY: Final = (
+    "provider {!r} has no key of its own: LiteLLM sends it {}, as before; remove env_var and requires_api_key"
+    " where it needs none"
+)
+_ADDRESS: Final = (
+    "the address of provider {!r} is written down now: no variable of the gateway's environment, such as"
+    " OPENAI_BASE_URL, changes it any longer"
+)
+_ALONE: Final = "not all deployments of the model have it"
+_NO_ADDRESS: Final = (
+    "the original has none: LiteLLM looks for one in its environment, and may start Ollama itself"
+)
 
 
 @dataclass(slots=True)
@@ -88,6 +102,7 @@ def translate_deployments(config: Mapping[Any, Any], notes: Notes) -> Translated
     _weigh(placed)
     providers = {name: _provider(home) for home, name in names.items()}
     _Residues(config, providers, placed, notes).settle()
+    _note_implied(groups, homes, names, notes)
     for name, why in reasons.items():
         notes.carry("gateway.yaml", "passthrough.model_list", _counted(len(groups[name]), name), why)
     return Translated(
@@ -98,6 +113,24 @@ def translate_deployments(config: Mapping[Any, Any], notes: Notes) -> Translated
         load_balancing=_balanced(placed, notes),
         carried=[entry for name in reasons for entry in groups[name]],
     )
+
+
+def _note_implied(
+    groups: Mapping[str, list[Mapping[str, Any]]],
+    homes: Mapping[str, list[Home]],
+    names: Mapping[Home, str],
+    notes: Notes,
+) -> None:
+    """Tell what LiteLLM took of itself and the sources now say."""
+    for group, found in homes.items():
+        for entry, home in zip(groups[group], found, strict=True):
+            params = entry["litellm_params"]
+            address = address_of(home.base_url)
+            if home.env_var and not params.get("api_key") and address is not None and address.is_private:
+                notes.say(_KEY.format(names[home], home.env_var))
+            named = params.get("api_base") or params.get("base_url")
+            if home.type in ("openai", "anthropic") and not named:
+                notes.say(_ADDRESS.format(names[home]))
 
 
 def _settle_homes(
@@ -253,7 +286,10 @@ def _attach(
         owner["passthrough"] = kept
     for part, values in kept.items():
         for key, value in values.items():
-            why = _WHY.get(key, _NO_FIELD) if part == "litellm_params" else _NO_FIELD
+            otherwise = _NO_FIELD if file == "providers.yaml" else _ALONE
+            why = _WHY.get(key, otherwise) if part == "litellm_params" else otherwise
+            if key == "api_base" and value is None and "base_url" not in values:
+                why = _NO_ADDRESS
             what = f"{part}.{key}" + (" left out" if value is None else "")
             notes.carry(file, where, what, why)
 

@@ -35,7 +35,9 @@ class SecretMove:
     variable: str
 
 
-def move_secrets(config: Mapping[Any, Any]) -> tuple[dict[Any, Any], tuple[SecretMove, ...]]:
+def move_secrets(
+    config: Mapping[Any, Any], origin: str = "config.yaml"
+) -> tuple[dict[Any, Any], tuple[SecretMove, ...]]:
     """Return the configuration with references to the environment in place of secrets, and what was moved.
 
     One secret in several places becomes one variable. Raises ImportRefusedError for a secret in a place
@@ -44,7 +46,7 @@ def move_secrets(config: Mapping[Any, Any]) -> tuple[dict[Any, Any], tuple[Secre
     mover = _Mover(config)
     moved = mover.walk(config, ())
     if mover.stuck:
-        raise ImportRefusedError("\n".join(mover.stuck))
+        raise ImportRefusedError("\n".join(f"{origin}: {reason}" for reason in mover.stuck))
     return moved, tuple(mover.moves)
 
 

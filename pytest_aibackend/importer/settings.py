@@ -55,8 +55,19 @@ def translate_settings(
     carried = {name: value for name, value in config.items() if name not in OWN_SECTIONS}
     for name in carried:
         notes.carry("gateway.yaml", "passthrough.sections", str(name), "the sources have no section for it")
+    _note_files(sections["litellm_settings"], notes)
     aliases = _aliases(sections["router_settings"], groups, mapped, chains)
     return Settings({name: found for name, found in sections.items() if found}, carried, chains, aliases)
+
+
+def _note_files(settings: Mapping[Any, Any], notes: Notes) -> None:
+    """Tell of callbacks that are Python files: LiteLLM looks for them beside its configuration."""
+    for key in ("callbacks", "success_callback", "failure_callback", "custom_auth"):
+        listed = settings.get(key)
+        for name in listed if isinstance(listed, list) else [listed]:
+            if isinstance(name, str) and "." in name:
+                module = f"{name.rpartition('.')[0].replace('.', '/')}.py"
+                notes.say(f"{module}, which {key} names, has to stand beside the generated file, too")
 
 
 def _aliases(

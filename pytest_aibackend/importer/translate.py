@@ -42,10 +42,10 @@ class Imported:
         }
 
 
-def translate(config: Mapping[Any, Any], *, port: int = 4000) -> Imported:
+def translate(config: Mapping[Any, Any], *, port: int = 4000, origin: str = "config.yaml") -> Imported:
     """Translate a configuration that `read_config` has passed. Raises ImportRefusedError."""
     notes = Notes()
-    safe, secrets = move_secrets(config)
+    safe, secrets = move_secrets(config, origin)
     found = translate_deployments(safe, notes)
     groups = {entry["model_name"]: None for entry in deployments_of(safe)}
     mapped = {*found.exact_matches, *found.load_balancing}

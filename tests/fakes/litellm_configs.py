@@ -245,7 +245,7 @@ variables = optional(
     OPENAI_BASE_URL=st.just("https://x.example/v1"),
     REGION=st.sampled_from(["eu", "os.environ/REGION"]),
 )
-configs = st.fixed_dictionaries(
+any_configs = st.fixed_dictionaries(
     {"model_list": model_lists},
     optional={
         "router_settings": router_settings | st.none(),
@@ -272,3 +272,28 @@ configs = st.fixed_dictionaries(
         "unknown_section": anything,
     },
 )
+# What a careful person writes: each name is there, chains and aliases lead to them.
+chains = st.lists(
+    st.permutations(FEW).map(lambda names: {names[0]: list(names[1:3])}), max_size=3, unique_by=tuple
+)
+tidy = st.builds(
+    lambda entries, more, router: {
+        "model_list": [{**entry, "model_name": name} for name, entry in zip(FEW, entries, strict=True)]
+        + more,
+        **router,
+    },
+    st.lists(usual, min_size=len(FEW), max_size=len(FEW)),
+    st.lists(usual, max_size=4),
+    st.fixed_dictionaries(
+        {
+            "router_settings": optional(
+                fallbacks=chains,
+                default_fallbacks=st.just(["code"]),
+                model_group_alias=st.dictionaries(st.sampled_from(["alias", "other"]), st.sampled_from(FEW)),
+                optional_pre_call_checks=st.just(["enforce_model_rate_limits"]),
+            )
+        },
+        optional={"litellm_settings": optional(fallbacks=chains, default_fallbacks=st.just(["gpt-4o"]))},
+    ),
+)
+configs = tidy | any_configs

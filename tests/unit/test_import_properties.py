@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 
-from pytest_aibackend.importer.document import read_config
-from pytest_aibackend.importer.meaning import differences, same_meaning
 from pytest_aibackend.importer.secrets import move_secrets
 from pytest_aibackend.importer.translate import translate
 from pytest_aibackend.importer.verify import try_out

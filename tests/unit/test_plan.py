@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from pytest_aibackend.litellm.generate import render
 from pytest_aibackend.litellm.plan import PROBLEM_SEVERITIES, GatewayPlan, plan_gateway
 from pytest_aibackend.litellm.plan.capabilities import model_size
 from pytest_aibackend.litellm.plan.deployments import api_base_of
@@ -401,3 +403,81 @@ def test_cost_is_linear_in_a_fleet(tmp_path: Path) -> None:
     spent = time.process_time() - began
     assert (len(made.model_groups), made.problems) == (10_500, ())
     assert spent < 2  # 0.2 s on an idle machine; a quadratic scan takes minutes
+
+
+class TestPassthrough:
+    def test_the_most_particular_has_the_last_word(self, plan: Planner) -> None:
+        providers = {
+            "one": local(
+                1,
+                {"name": "m", "rpm": 5, "passthrough": {"litellm_params": {"rpm": 9, "b": 2}}},
+                passthrough={"litellm_params": {"a": 1, "b": 1, "api_key": None}, "model_info": {"id": "x"}},
+            )
+        }
+        route = {"provider": "one", "passthrough": {"litellm_params": {"b": 3}, "model_info": {"id": None}}}
+        made = plan({"exact_matches": {"m": route}}, providers=providers).model_groups["m"][0]
+        assert made.litellm_params == {
+            "model": "openai/m",
+            "api_base": "http://127.0.0.1:1/v1",
+            "rpm": 9,
+            "a": 1,
+            "b": 3,
+        }
+        assert made.model_info == {}
+
+    def test_nothing_is_added_on_its_account(self, plan: Planner) -> None:
+        members = [
+            {
+                "provider": name,
+                "model": model,
+                "weight": None,
+                "passthrough": {"litellm_params": {"weight": 1, "rpm": 1}},
+            }
+            for name, model in (("one", "m"), ("two", "big"))
+        ]
+        made = plan({"load_balancing": {"g": {"providers": members}}})
+        assert [each.litellm_params["weight"] for each in made.model_groups["g"]] == [1, 1]
+        assert made.router_settings == {}
+
+    def test_whole_deployments_are_groups_like_others(self, tmp_path: Path) -> None:
+        def carried(name: str) -> dict[str, Any]:
+            return {"model_name": name, "rpm": 3, "litellm_params": {"model": "azure/x", "weight": 2}}
+
+        write_sources(
+            tmp_path,
+            providers={"providers": PROVIDERS},
+            model_mappings={
+                "capabilities": {
+                    "best": {"preferred_models": ["azure", "big"]},
+                    "only": {"preferred_models": ["azure"]},
+                },
+                "fallback_chains": {"m": ["azure", "wild/x"], "azure": ["big"]},
+            },
+            gateway={
+                "passthrough": {
+                    "model_list": [
+                        carried("azure"),
+                        carried("azure"),
+                        carried("wild/*"),
+                        carried("small"),
+                        {"model": 1},
+                    ],
+                    "sections": {"guardrails": [], "model_list": []},
+                }
+            },
+        )
+        made = plan_gateway(load_backend(tmp_path))
+        assert [(rule, problem.path) for rule, problem in made.problems] == [
+            ("passthrough-shape", ("passthrough", "model_list", 4)),
+            ("ambiguous-model-group", ("passthrough", "model_list", 3)),
+            ("conflicting-setting", ("passthrough", "sections", "model_list")),
+        ]
+        assert [each.order for each in made.model_groups["best"]] == [1, 1, 2]
+        assert made.aliases == {"only": "azure"}
+        assert made.fallbacks == {"m": ("azure", "wild/x"), "azure": ("big",), "only": ("big",)}
+        assert "enable_weighted_failover" not in made.router_settings
+        assert "azure" in made.served_names
+        text = yaml.safe_load(render(load_backend(tmp_path)))
+        beside = [entry for entry in text["model_list"] if "rpm" in entry and entry["model_name"] != "best"]
+        assert beside == [carried(name) for name in ("small", "azure", "azure", "wild/*")]
+        assert text["guardrails"] == []
