@@ -13,6 +13,7 @@ from pytest_aibackend.litellm.lint.document import LintDocument
 from pytest_aibackend.litellm.lint.run import LintResult, lint
 from pytest_aibackend.litellm.schema import load_schema
 from pytest_aibackend.reporting.lint_catalogue import render
+from pytest_aibackend.rules import registry
 from pytest_aibackend.sources.env_file import parse_env_file
 from pytest_aibackend.sources.yaml_text import MAX_BYTES
 
@@ -90,3 +91,29 @@ def test_documentation_says_what_and_how(rule_id: str) -> None:
 
 def test_docs_are_current() -> None:
     assert (ROOT / "docs" / "lint.md").read_text(encoding="utf-8") == render()
+
+
+# Ids that the eleven checks have, too: there the same trouble, of a source or of the file that we generate.
+SAME_TROUBLE = {
+    *("file-too-large", "not-utf8", "empty-file", "several-documents", "yaml-syntax", "tab-indentation"),
+    *(
+        "duplicate-key",
+        "unusable-key",
+        "unusable-merge",
+        "unknown-alias",
+        "endless-alias",
+        "duplicate-anchor",
+    ),
+    *("unknown-tag", "unreadable-value", "too-deep", "too-many-values", "wrong-top-level"),
+    *("unknown-key", "wrong-type", "unknown-value", "value-out-of-range", "missing-key", "wrong-key-type"),
+    *("model-list-empty", "unread-section", "router-setting-dropped", "deployment-without-model"),
+    *("master-key-unnamed", "master-key-literal", "literal-secret", "credentials-in-url", "unencrypted-key"),
+    *("cache-without-namespace", "api-base-missing", "api-base-path", "api-key-missing", "malformed-url"),
+    *("alias-shape", "alias-target-unknown", "fallback-shape", "fallback-member-unknown", "self-fallback"),
+    *("chain-cycle", "duplicate-member", "fallback-without-effect", "setting-without-effect", "zero-weights"),
+    *("conflicting-setting", "billed-health-check", "unservable-name", "url-with-query", "unknown-provider"),
+}
+
+
+def test_an_id_means_one_trouble() -> None:
+    assert sorted((set(RULES) & set(registry.RULES)) - SAME_TROUBLE) == []

@@ -122,26 +122,29 @@ def unknown_key(context: LintContext) -> Iterator[LintProblem]:
     for departure in departures_of(context, Kind.UNKNOWN):
         if len(departure.path) == 1 or _homes(context.schema, departure):
             continue
-        keys = context.schema.section(departure.section).keys
-        is_open = departure.on_unknown in _OPEN
-        # In an open section any key may be meant; one that is nearly LiteLLM's own is probably not.
-        if is_open and departure.section not in declared:
-            declared[departure.section] = [name for name, key in keys.items() if _is_declared(key.reads)]
-        meant = (
-            near.find_typo(departure.key, declared[departure.section])
-            if is_open
-            else near.find(departure.key, keys)
-        )
+        section = context.schema.section(departure.section)
+        # A class may give another name to a key before it looks for it, so that any key may be meant there.
+        is_class = section.route is None and departure.on_unknown != "rejected"
+        is_open = is_class or departure.on_unknown in _OPEN
+        if section.name not in declared:
+            names = [*section.keys]
+            own = [name for name in names if _is_declared(section.keys[name].reads)]
+            declared[section.name] = own if is_open and not is_class else names
+        known = declared[section.name]
+        # In an open section a key that is nearly LiteLLM's own is probably not meant as it stands.
+        meant = near.find_typo(departure.key, known) if is_open else near.find(departure.key, known)
         if is_open and not meant:
             continue
-        refused = departure.on_unknown == "rejected" and _is_redis(context)
+        refused = departure.on_unknown == "rejected" and (
+            section.name != "cache_params" or _is_redis(context)
+        )
         yield LintProblem(
             path=departure.path,
             message=f"LiteLLM knows no {departure.key!r} under {_place(departure)}:"
             f" it {_consequence(departure, refused=refused)}",
             hint=f"did you mean {meant!r}?"
             if meant
-            else "remove it, or see LiteLLM's documentation for the key",
+            else "remove it, or look the key up in LiteLLM's documentation",
             severity=Severity.ERROR if refused or (meant and not is_open) else None,
         )
 
@@ -172,7 +175,7 @@ def misplaced_key(context: LintContext) -> Iterator[LintProblem]:
 def wrong_key_type(context: LintContext) -> Iterator[LintProblem]:
     """A key is not text: YAML reads an unquoted `off`, `no`, `1` or `2024-01-01` as something else.
 
-    LiteLLM does not know it, or fails on it. Quote the key.
+    LiteLLM refuses to start because of it, or drops the deployment. Quote the key.
     """
     for departure in departures_of(context, Kind.KEY_TYPE):
         shown = show_value(None, departure.key)
@@ -236,7 +239,8 @@ def unknown_value(context: LintContext) -> Iterator[LintProblem]:
 def value_out_of_range(context: LintContext) -> Iterator[LintProblem]:
     """A number is smaller or larger than LiteLLM allows.
 
-    LiteLLM refuses to start, or drops the deployment. Write a number within the bounds.
+    LiteLLM refuses to start, drops the deployment, or never comes to the limit. Write a number within the
+    bounds.
     """
     for departure in departures_of(context, Kind.RANGE):
         yield LintProblem(
