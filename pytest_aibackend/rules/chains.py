@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 
 from pytest_aibackend.findings import Path, Problem, Severity
-from pytest_aibackend.rules.cycles import find_cycles, shown_cycle
 from pytest_aibackend.rules.model_references import (
     CAPABILITIES,
     CHAINS,
@@ -16,6 +15,7 @@ from pytest_aibackend.rules.model_references import (
 )
 from pytest_aibackend.rules.registry import rule
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.cycles import find_cycles, shown_cycle
 
 __all__: list[str] = []
 

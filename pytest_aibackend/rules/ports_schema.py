@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_aibackend.findings import Problem, Severity
-from pytest_aibackend.rules.cycles import find_cycles, shown_cycle
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.cycles import find_cycles, shown_cycle
 from pytest_aibackend.sources.wording import Suggester, listed
 
 __all__ = ["PORT_SCHEMA"]
