@@ -65,6 +65,8 @@ RULE_MODULES: Final = (
     "providers",
     "endpoints",
     "provider_keys",
+    "aliases",
+    "fallbacks",
 )
 
 

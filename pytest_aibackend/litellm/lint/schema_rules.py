@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.document import FALLBACK_KINDS
 from pytest_aibackend.litellm.lint.nearness import Nearness
 from pytest_aibackend.litellm.lint.shape import Departure, Kind, departures, type_name
 from pytest_aibackend.litellm.schema import Schema
@@ -53,6 +54,7 @@ _LISTED: Final = {
     ("cache_params", "type"): "cache_type",
     ("model_info", "mode"): "model_mode",
 }
+_SHAPED: Final = ("model_group_alias", *FALLBACK_KINDS)
 _REFUSED: Final = ("health_check_interval", "health_check_concurrency")  # by router_settings
 _NOUNS: Final = {
     "string": "text",
@@ -198,6 +200,8 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
     mapping is passed over or stops LiteLLM. Write the value as the message says.
     """
     for departure in departures_of(context, Kind.TYPE):
+        if len(departure.path) > 2 and departure.path[1] in _SHAPED:
+            continue  # alias-shape and fallback-shape speak of them
         key = departure.path[-1] if departure.path else None
         wanted = " or ".join(_NOUNS[kind] for kind in departure.wanted)
         yield LintProblem(
