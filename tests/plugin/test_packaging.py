@@ -22,6 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 VALIDATE = ROOT / "scripts" / "validate-all-configs.sh"
 PORTS = ROOT / "scripts" / "check-port-conflicts.sh"
+LIBRARY = ROOT / "scripts" / "lib.sh"
 SLUGS = [
     "yaml-syntax",
     "provider-schema",
@@ -307,7 +308,8 @@ def test_script_help_and_wrong_usage(script: Path, tmp_path: Path) -> None:
 def test_script_says_that_the_tool_is_missing(script: Path, tmp_path: Path) -> None:
     scripts = tmp_path / "repository" / "scripts"
     scripts.mkdir(parents=True)
-    shutil.copy2(script, scripts)
+    for each in (script, LIBRARY):
+        shutil.copy2(each, scripts)
     bare = {"PATH": "/usr/bin:/bin"}
     if shutil.which("aibackend", path=bare["PATH"]):
         pytest.skip("aibackend is installed for all users here")
@@ -320,7 +322,8 @@ def test_script_says_that_the_tool_is_missing(script: Path, tmp_path: Path) -> N
 def test_script_finds_the_tool_on_the_path(installed: Path, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     (repository / "scripts").mkdir(parents=True)
-    shutil.copy2(VALIDATE, repository / "scripts")
+    for each in (VALIDATE, LIBRARY):
+        shutil.copy2(each, repository / "scripts")
     copy_config(repository / "config")
     # Called through a link, as from a folder of one's own programs.
     link = tmp_path / "validate"
