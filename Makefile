@@ -24,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 STACK := examples/embedded
-SOAK_ROUNDS ?= 5
+SOAK_ROUNDS ?= 1
 ARGS ?=
 
 # What is installed must come from here, whatever the caller's shell has activated.
@@ -39,11 +39,11 @@ check: $(VENV)/.package
 demo: $(VENV)/.stack
 	@$(BIN)/python -m pytest_aibackend.stack.demo $(STACK)
 
-# The real gateways boot one after the other: two at a time would starve each other on two cores.
+# The tests with real services wait a good deal: two files at a time, each with services of its own.
 test: $(VENV)/.dev
 	@status=0; \
 	$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
-	$(BIN)/pytest tests/stack $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
 	exit $$status
 
 lint: $(VENV)/.dev
