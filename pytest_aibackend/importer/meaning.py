@@ -93,7 +93,8 @@ def _deployment(entry: Mapping[str, Any], defaults: Defaults) -> Any:
     params, info = entry.get("litellm_params"), entry.get("model_info")
     whole = {key: value for key, value in entry.items() if key not in ("model_info", "litellm_params")}
     whole["litellm_params"] = defaults.filled(params) if isinstance(params, dict) else params
-    info = {key: value for key, value in (info or {}).items() if value is not None}
+    if isinstance(info, dict):
+        info = {key: value for key, value in info.items() if value is not None}
     return _plain(whole | ({"model_info": info} if info else {}))
 
 
