@@ -27,6 +27,9 @@ class DeriveError(Exception):
 
 def run(output: Path | None) -> int:
     """Write the schema to a file, with the names of models beside it, or print it; return the exit status."""
+    if output is not None and not output.parent.is_dir():
+        print(f"error: cannot write {output}: there is no folder {output.parent}", file=sys.stderr)
+        return 2
     try:
         schema, models = derive_text()
         if output is None:

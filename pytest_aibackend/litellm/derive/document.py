@@ -59,6 +59,7 @@ def derive() -> dict[str, Any]:
             "section": "",
             "route": "",
             "on_unknown": "ignored",
+            "unknown": unknown.get("top_level", {}),
         },
         "type": "object",
         "properties": top,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,14 +68,19 @@ class Section:
         if key.declared is None and place is not None:
             key.declared = place
 
-    def add_class(self, owner: type | None, *, without: Iterable[str] = ()) -> None:
+    def add_class(self, owner: type | None, *, without: Container[str] = ()) -> None:
         """Add the fields of a pydantic model or TypedDict."""
         if owner is None:
             return
-        skipped = set(without)
+        converted = _converted(owner)
         for name, (annotation, default, limits) in fields_of(owner).items():
-            if name not in skipped:
-                self.add(name, annotation, default, place=source.field_place(owner, name), limits=limits)
+            if name in without:
+                continue
+            hint = Any if name in converted else annotation
+            new = name not in self.keys
+            self.add(name, hint, default, place=source.field_place(owner, name), limits=limits)
+            if new and is_typed_dict(owner):
+                self.keys[name].schema = _unenforced(self.keys[name].schema)
 
     def add_signature(self, function: Callable[..., Any], places: Mapping[str, str]) -> None:
         """Add the parameters of a function, its own name for itself excepted."""
@@ -112,7 +117,7 @@ class Section:
         key.declared = key.declared or place
         key.note = note or key.note
         if schema is not None:
-            key.schema, key.inferred = schema, False
+            key.schema, key.inferred, key.default = schema, False, ()
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget keys that are not the file's to set."""
@@ -133,6 +138,25 @@ def fields_of(owner: type) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
         default = ... if info.is_required() or info.default_factory is not None else info.default
         found[info.alias or name] = (info.annotation, default, bounds(info.metadata))
     return found
+
+
+def _converted(owner: type) -> set[str]:
+    """Return the fields of a pydantic model whose values a validator changes before their type counts."""
+    decorators = getattr(owner, "__pydantic_decorators__", None)
+    validators = decorators.field_validators.values() if decorators is not None else ()
+    return {
+        name for validator in validators if validator.info.mode == "before" for name in validator.info.fields
+    }
+
+
+def _unenforced(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a type that is a note for readers: nothing refuses 0.7 or another word there."""
+    if any("enum" in part for part in (schema, *schema.get("anyOf", ()))):
+        return {}
+    names = schema.get("type")
+    if isinstance(names, list) and "integer" in names:
+        return {**schema, "type": ["number" if name == "integer" else name for name in names]}
+    return schema
 
 
 def _property(key: Key, section: str | None) -> dict[str, Any]:

@@ -184,6 +184,7 @@ def model_info(types: Types, reads: Reads) -> Section:
     section.add_class(find("types.utils:ModelInfo"))
     section.add_class(find("types.utils:ModelInfoBase"))
     section.add_reads(reads, ("model_list", ITEM, "model_info"))
+    section.keys["mode"].schema = {"anyOf": [{"enum": values.modes()}, {"$ref": "#/$defs/reference"}]}
     return section
 
 

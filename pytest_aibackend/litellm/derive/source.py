@@ -77,7 +77,7 @@ def module_of(thing: Any) -> Module | None:
 
 def field_place(owner: type, name: str) -> str | None:
     """Return where a class, or the base class that has it, declares a field."""
-    for base in owner.__mro__:
+    for base in _bases(owner):
         line = _fields(base).get(name)
         module = module_of(base)
         if line is not None and module is not None:
@@ -122,6 +122,15 @@ def find(path: str) -> Any:
         return getattr(importlib.import_module(f"litellm.{module}" if module else "litellm"), name, None)
     except ImportError:
         return None
+
+
+def _bases(owner: type) -> Iterator[type]:
+    """Yield a class and those it is made from; a TypedDict hides its own."""
+    for base in owner.__mro__:
+        yield base
+    for base in getattr(owner, "__orig_bases__", ()):
+        if isinstance(base, type) and base is not owner:
+            yield from _bases(base)
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.Assign | ast.AnnAssign]:

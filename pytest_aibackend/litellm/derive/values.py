@@ -15,7 +15,7 @@ from pytest_aibackend.litellm.derive import source
 from pytest_aibackend.litellm.derive.annotations import json_value
 from pytest_aibackend.litellm.derive.source import find
 
-__all__ = ["collect", "line", "models", "routing_strategies", "version"]
+__all__ = ["collect", "line", "models", "modes", "routing_strategies", "version"]
 
 _COMPARED: Final = re.compile(r"\bcallback\w* == \"(\w+)\"|\blogging_integration == \"(\w+)\"")
 _CALLBACK_FILES: Final = ("litellm_core_utils/litellm_logging.py", "proxy/common_utils/callback_utils.py")
@@ -42,7 +42,7 @@ def collect() -> dict[str, list[Any]]:
         "guardrail": sorted(_guardrails()),
         "guardrail_mode": _members(find("types.guardrails:GuardrailEventHooks")),
         "pre_call_check": _literals(find("types.router:OptionalPreCallChecks")),
-        "model_mode": sorted(_modes()),
+        "model_mode": modes(),
         "api_base": sorted(map(str, find(":openai_compatible_endpoints"))),
         "blocked_environment": sorted(_blocked_environment()),
     }
@@ -118,14 +118,15 @@ def _guardrails() -> set[str]:
     return {*_members(find("types.guardrails:SupportedGuardrailIntegrations")), *map(str, registry)}
 
 
-def _modes() -> set[str]:
+def modes() -> list[str]:
+    """Return what a model can be for: the modes of LiteLLM's table, and of its health checks."""
     import litellm
 
-    modes = {entry.get("mode") for name, entry in litellm.model_cost.items() if name != "sample_spec"}
+    known = {entry.get("mode") for name, entry in litellm.model_cost.items() if name != "sample_spec"}
     checked = _literals_in("proxy/health_check.py") | _literals_in(
         "litellm_core_utils/health_check_helpers.py"
     )
-    return {mode for mode in modes if isinstance(mode, str)} | checked
+    return sorted({mode for mode in known if isinstance(mode, str)} | checked)
 
 
 def _literals_in(file: str) -> set[str]:
