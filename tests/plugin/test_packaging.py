@@ -138,6 +138,8 @@ def test_wheel_carries_checks_types_and_entry_points(wheel: Path) -> None:
     assert "pytest_aibackend/py.typed" in names
     assert "[pytest11]\naibackend = pytest_aibackend.plugin" in declared
     assert "aibackend = pytest_aibackend.cli:main" in declared
+    schemas = [name for name in names if name.startswith("pytest_aibackend/litellm/schema/litellm-")]
+    assert len(schemas) >= 6  # three release lines, with the names of their models
     assert not [name for name in names if name.startswith(("tests/", "config/", "checks/"))]
 
 

@@ -18,6 +18,7 @@ from pytest_aibackend.litellm.derive.source import find
 __all__ = ["collect", "line", "models", "modes", "routing_strategies", "version"]
 
 _COMPARED: Final = re.compile(r"\bcallback\w* == \"(\w+)\"|\blogging_integration == \"(\w+)\"")
+_HOOK: Final = re.compile(r"proxy/guardrails/guardrail_hooks/\w+/__init__\.py")
 _CALLBACK_FILES: Final = ("litellm_core_utils/litellm_logging.py", "proxy/common_utils/callback_utils.py")
 
 
@@ -114,8 +115,15 @@ def _generic_callbacks() -> Iterable[str]:
 
 
 def _guardrails() -> set[str]:
-    registry = find("proxy.guardrails.guardrail_registry:guardrail_initializer_registry") or {}
-    return {*_members(find("types.guardrails:SupportedGuardrailIntegrations")), *map(str, registry)}
+    """Return the guardrails that LiteLLM finds: by enumeration, table or folder."""
+    hooks = [module for name, module in source.modules().items() if _HOOK.fullmatch(name)]
+    listed = _texts_in_assignment([module.name for module in hooks], "guardrail_initializer_registry")
+    folders = {
+        module.name.split("/")[-2]
+        for module in hooks
+        if "def initialize_guardrail(" in module.text and "guardrail_initializer_registry" not in module.text
+    }
+    return {*_members(find("types.guardrails:SupportedGuardrailIntegrations")), *listed, *folders}
 
 
 def modes() -> list[str]:
@@ -148,20 +156,18 @@ def _blocked_environment() -> Iterable[str]:
 
 
 def _texts_in_assignment(files: Iterable[str], name: str) -> list[str]:
-    for file in files:
-        module = source.modules().get(file)
-        for node in ast.walk(module.tree) if module else ():
+    """Return the texts, the keys of a mapping among them, that files assign to a name."""
+    found: list[str] = []
+    for module in (source.modules()[file] for file in files if file in source.modules()):
+        for node in ast.walk(module.tree) if name in module.text else ():
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             value = getattr(node, "value", None)
-            if isinstance(value, ast.AST) and any(
-                isinstance(item, ast.Name) and item.id == name for item in targets
-            ):
-                return [
-                    item.value
-                    for item in ast.walk(value)
-                    if isinstance(item, ast.Constant) and isinstance(item.value, str)
-                ]
-    return []
+            if any(isinstance(item, ast.Name) and item.id == name for item in targets) and value is not None:
+                parts = value.keys if isinstance(value, ast.Dict) else [value]
+                constants = (item for part in parts if part is not None for item in ast.walk(part))
+                texts = (item.value for item in constants if isinstance(item, ast.Constant))
+                found += [text for text in texts if isinstance(text, str)]
+    return found
 
 
 def _members(enumeration: Any) -> list[str]:
