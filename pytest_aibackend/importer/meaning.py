@@ -72,7 +72,8 @@ def _parts(config: Mapping[Any, Any]) -> dict[str, Any]:
         if found := effective(config, kind):
             parts[kind] = _fallbacks(found)
     for section, value in config.items():
-        if section in _SETTINGS:
+        is_settings = isinstance(value, dict) or not value or section == "router_settings"
+        if section in _SETTINGS and is_settings:
             parts |= _settings(section, section_of(config, section))
         elif section != "model_list":
             parts[f"section {section!r}"] = _plain(value)
