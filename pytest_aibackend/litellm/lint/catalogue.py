@@ -67,6 +67,12 @@ RULE_MODULES: Final = (
     "provider_keys",
     "aliases",
     "fallbacks",
+    "groups",
+    "weights",
+    "router",
+    "cache",
+    "health_checks",
+    "exposure",
 )
 
 

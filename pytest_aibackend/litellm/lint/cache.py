@@ -1,0 +1,181 @@
+"""The cache of answers: whether there is one, where it is, and whether it is the gateway's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pytest_aibackend.findings import Severity
+from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.served import served_by
+from pytest_aibackend.sources.wording import listed
+
+__all__ = [
+    "cache_incomplete",
+    "cache_off",
+    "cache_without_address",
+    "cache_without_namespace",
+    "cache_without_type",
+    "semantic_cache_model",
+]
+
+_SETTINGS: Final = "litellm_settings"
+_PARAMS: Final = ("litellm_settings", "cache_params")
+_READ: Final = "proxy/proxy_server.py, load_config: litellm_settings.cache (1.106.2)"
+_MADE: Final = "caching/caching.py, Cache.__init__ (1.106.2)"
+_REDIS: Final = ("redis", "redis-semantic")
+_ADDRESSES: Final = ("host", "url", "redis_url", "redis_startup_nodes", "startup_nodes", "sentinel_nodes")
+_VARIABLES: Final = ("REDIS_HOST", "REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
+# What a type of cache cannot do without, each with the variables that serve in its place.
+_NEEDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "redis-semantic": {"similarity_threshold": ()},
+    "valkey-semantic": {"similarity_threshold": ()},
+    "qdrant-semantic": {
+        "similarity_threshold": (),
+        "qdrant_collection_name": (),
+        "qdrant_api_base": ("QDRANT_URL", "QDRANT_API_BASE"),
+    },
+    "s3": {"s3_bucket_name": ()},
+    "gcs": {"gcs_bucket_name": ("GCS_BUCKET_NAME",)},
+    "azure-blob": {"azure_account_url": (), "azure_blob_container": ()},
+}
+_EMBEDDING: Final = {
+    "redis-semantic": "redis_semantic_cache_embedding_model",
+    "valkey-semantic": "valkey_semantic_cache_embedding_model",
+    "qdrant-semantic": "qdrant_semantic_cache_embedding_model",
+}
+
+
+def _params(context: LintContext) -> Mapping[Any, Any]:
+    return context.document.section(*_PARAMS)
+
+
+def _is_on(context: LintContext) -> bool:
+    return context.document.get(_SETTINGS, "cache") is True
+
+
+def _type(context: LintContext) -> str | None:
+    """Return the type of the cache that is on: LiteLLM makes it a Redis when there are no parameters."""
+    params = _params(context)
+    if not _is_on(context):
+        return None
+    kind = params.get("type") if params else "redis"
+    return kind if isinstance(kind, str) else None
+
+
+@lint_rule("cache-without-namespace", severity=Severity.WARNING, where="caching/redis_cache.py (1.106.2)")
+def cache_without_namespace(context: LintContext) -> Iterator[LintProblem]:
+    """The Redis cache has no namespace: the gateway's keys lie among everybody else's.
+
+    They can then be neither counted nor cleared without touching other people's data. Mind also that
+    LiteLLM caches no conversation of more than 4 messages, unless `max_messages` says so.
+    """
+    if _type(context) == "redis" and not _params(context).get("namespace"):
+        yield LintProblem(
+            path=_PARAMS,
+            message="the Redis cache has no namespace",
+            hint='add namespace: "litellm:unified" under cache_params',
+        )
+
+
+@lint_rule("cache-off", severity=Severity.WARNING, where=_READ)
+def cache_off(context: LintContext) -> Iterator[LintProblem]:
+    """There are `cache_params`, and no `cache: true`.
+
+    LiteLLM then makes no cache and does not look at them. Write `cache: true` beside them.
+    """
+    if _params(context) and context.document.get(_SETTINGS, "cache") is None:
+        yield LintProblem(
+            path=_PARAMS,
+            message="cache_params are not read: there is no cache: true beside them",
+            hint="write cache: true under litellm_settings, or remove cache_params",
+        )
+
+
+@lint_rule("cache-without-type", severity=Severity.WARNING, where=_MADE)
+def cache_without_type(context: LintContext) -> Iterator[LintProblem]:
+    """The cache has parameters and no type: LiteLLM keeps it in the memory of each of its processes.
+
+    What stands there for a Redis is not used. Write `type: redis`, or `type: local` if that is meant.
+    """
+    params = _params(context)
+    if _is_on(context) and params and params.get("type") is None:
+        unused = [key for key in params if key in (*_ADDRESSES, "port", "password", "namespace", "ssl")]
+        fate = f"; {listed(unused)} {'has' if len(unused) == 1 else 'have'} no effect" if unused else ""
+        yield LintProblem(
+            path=(*_PARAMS, "type"),
+            message=f"cache_params names no type: LiteLLM caches in memory{fate}",
+            hint="write type: redis" if unused else "write type: local, or the type that is meant",
+        )
+
+
+@lint_rule(
+    "cache-without-address", severity=Severity.WARNING, where="_redis.py, _get_redis_client_logic (1.106.2)"
+)
+def cache_without_address(context: LintContext) -> Iterator[LintProblem]:
+    """The Redis cache has no address.
+
+    LiteLLM then needs REDIS_HOST or REDIS_URL in its environment, and does not start without: an error where
+    the environment is known and has neither. Name `host` and `port` under `cache_params`.
+    """
+    if _type(context) not in _REDIS or any(_params(context).get(key) for key in _ADDRESSES):
+        return
+    if _is_any_set(context, _VARIABLES):
+        return
+    is_known = context.environment is not None
+    fact = "cache_params names no host" if _params(context) else "the cache is on and has no cache_params"
+    yield LintProblem(
+        path=(*_PARAMS, "host") if _params(context) else (_SETTINGS, "cache"),
+        message=f"{fact}, and REDIS_HOST is not set: LiteLLM does not start"
+        if is_known
+        else f"{fact}: without REDIS_HOST or REDIS_URL LiteLLM does not start",
+        hint="write host: os.environ/REDIS_HOST, or the address, under cache_params",
+        severity=Severity.ERROR if is_known else None,
+    )
+
+
+@lint_rule("cache-incomplete", where=_MADE)
+def cache_incomplete(context: LintContext) -> Iterator[LintProblem]:
+    """The cache lacks a parameter that its type cannot do without.
+
+    LiteLLM does not start, or nothing is ever cached: a semantic cache needs its `similarity_threshold`,
+    one in a bucket the bucket's name.
+    """
+    kind = _type(context) or ""
+    for key, variables in _NEEDED.get(kind, {}).items():
+        if _params(context).get(key) is None and not _is_any_set(context, variables):
+            yield LintProblem(
+                path=(*_PARAMS, key),
+                message=f"a cache of type {kind} needs {key}",
+                hint=f"add {key} to cache_params",
+            )
+
+
+@lint_rule(
+    "semantic-cache-model",
+    severity=Severity.WARNING,
+    where="caching/redis_semantic_cache.py, _get_async_embedding (1.106.2)",
+)
+def semantic_cache_model(context: LintContext) -> Iterator[LintProblem]:
+    """The semantic cache is to make embeddings with a model that the gateway does not serve.
+
+    LiteLLM then asks the model's provider without the settings of any deployment: text-embedding-ada-002, the
+    default, is asked of OpenAI, with every prompt. Name a model group of yours.
+    """
+    kind = _type(context) or ""
+    if kind not in _EMBEDDING:
+        return
+    key = _EMBEDDING[kind]
+    model = _params(context).get(key, "text-embedding-ada-002")
+    served = served_by(context)
+    if isinstance(model, str) and served.is_known and not served.has(model):
+        yield LintProblem(
+            path=(*_PARAMS, key),
+            message=f"the cache makes embeddings with {model!r}, which is no model group here",
+            hint=f"write {key}: and the model_name of a deployment",
+        )
+
+
+def _is_any_set(context: LintContext, variables: tuple[str, ...]) -> bool:
+    own = context.document.section("environment_variables")
+    return any((context.environment or {}).get(name) or own.get(name) for name in variables)

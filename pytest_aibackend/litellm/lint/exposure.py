@@ -1,0 +1,123 @@
+"""Secrets that stand in the file, and keys that are sent where others can read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from pytest_aibackend.findings import Path, Severity
+from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.endpoints import address_in_deployment
+from pytest_aibackend.litellm.lint.schema_rules import dotted
+from pytest_aibackend.litellm.lint.token_shapes import kind_of_secret
+from pytest_aibackend.sources.addresses import address_of
+from pytest_aibackend.sources.secrets import is_placeholder, is_secret_key
+
+__all__ = ["credentials_in_url", "literal_secret", "unencrypted_key"]
+
+_READ: Final = "proxy/proxy_server.py, _check_for_os_environ_vars: os.environ/NAME (1.106.2)"
+_WRITE: Final = "write os.environ/NAME, set that variable, and make a new one: this one is known"
+# How the names of fields end that hold a secret: many hold its name, its file or its price.
+_FIELD: Final = re.compile(
+    r"(key|key_id|secret|passw(or)?d|passphrase|token|authorization|bearer|auth_value|dsn|webhook(_url)?"
+    r"|connection_string)$",
+    re.IGNORECASE,
+)
+_NO_SECRETS: Final = frozenset(
+    {"eos_token", "bos_token", "pad_token", "page_token", "stop_token", "next_token"}
+)
+_PASSWORDS: Final = re.compile(r"passw(or)?d|passphrase|secret", re.IGNORECASE)
+# What documentation has in the place of a key: sk-1234, <your-key>, my-api-key, sk-..., {{ key }}.
+_EXAMPLE: Final = re.compile(
+    r"(bearer\s+)?(sk-|key-)?(1234\d*|x{3,}.*|\*+|\.{3}.*|none|empty|any\w*|test.*|fake.*|dummy.*|mock.*"
+    r"|example.*|placeholder.*|change.?me.*|(my|your|our|the|some|not|no)[-_ ].*|.*your[-_ ].*"
+    r"|<.*|.*>|\{.*|\$.*|%.*)",
+    re.IGNORECASE,
+)
+_SHORT: Final = 8
+_IN_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S", re.IGNORECASE)
+
+
+@lint_rule("literal-secret", where=_READ)
+def literal_secret(context: LintContext) -> Iterator[LintProblem]:
+    """A key, token or password stands in the file itself.
+
+    Everybody who reads the file, its history or its backups has it. Write `os.environ/NAME`, keep the secret
+    in the environment, and make a new one. Fields that hold secrets are known by their names, and keys of
+    well-known kinds by their shape, wherever they stand. Words in the place of a key, such as `not-needed`,
+    are none.
+    """
+    for path, text in context.document.texts:
+        if path == ("general_settings", "master_key") or "os.environ/" in text:
+            continue
+        kind = kind_of_secret(text)
+        if kind is None and _is_field_of_secret(path, text):
+            kind = "a secret"
+        if kind is not None:
+            yield LintProblem(path=path, message=f"{dotted(path)} holds {kind} itself", hint=_WRITE)
+
+
+@lint_rule("credentials-in-url", where="main.py, completion: api_base; _redis.py: url (1.106.2)")
+def credentials_in_url(context: LintContext) -> Iterator[LintProblem]:
+    """A URL carries a password or a key.
+
+    The file is read, copied and committed by many, and URLs are written into logs; LiteLLM shows `api_base`
+    to whoever may ask for `/model/info`. Put the whole URL into a variable, or the key into `api_key`.
+    """
+    for path, text in context.document.texts:
+        if "://" not in text or not _IN_URL.match(text):
+            continue
+        fact = _credentials(text)
+        if fact is not None:
+            yield LintProblem(
+                path=path,
+                message=f"the URL at {dotted(path)} carries {fact}",
+                hint="take it out, change it, and write os.environ/NAME for the whole URL or its key",
+            )
+
+
+@lint_rule("unencrypted-key", severity=Severity.WARNING, where="main.py, completion: api_base (1.106.2)")
+def unencrypted_key(context: LintContext) -> Iterator[LintProblem]:
+    """A key is sent over http to a server outside the local network.
+
+    Whoever is on the way reads it. Use https.
+    """
+    for deployment in context.document.deployments:
+        named = address_in_deployment(context, deployment)
+        address = address_of(named[1]) if named else None
+        key = deployment.params.get("api_key")
+        if named is None or address is None or address.scheme != "http" or address.is_private:
+            continue
+        if isinstance(key, str) and key and not is_placeholder(key) and not _EXAMPLE.fullmatch(key):
+            yield LintProblem(
+                path=deployment.at(named[0]),
+                message=f"the key of {deployment.label!r} is sent to {address.host} without encryption",
+                hint="use https://",
+            )
+
+
+def _is_field_of_secret(path: Path, text: str) -> bool:
+    field = next((step for step in reversed(path) if isinstance(step, str)), "")
+    if field in _NO_SECRETS or not _FIELD.search(field) or not is_secret_key(field):
+        return False
+    value = text.strip()
+    if not value or is_placeholder(value) or _EXAMPLE.fullmatch(value):
+        return False
+    if _IN_URL.match(value) and "webhook" not in field.lower():
+        return False  # credentials-in-url speaks of it
+    return len(value) >= _SHORT or bool(_PASSWORDS.search(field))
+
+
+def _credentials(url: str) -> str | None:
+    try:
+        parts = urlsplit(url.strip())
+        password = parts.password
+        query = parse_qsl(parts.query)
+    except ValueError:
+        return None
+    if password and not _EXAMPLE.fullmatch(password):
+        return "a password"
+    named = [key for key, value in query if is_secret_key(key) and not _EXAMPLE.fullmatch(value)]
+    return f"a key, as {named[0]}" if named else None

@@ -1,0 +1,100 @@
+"""How requests are shared out among the deployments of a model group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from pytest_aibackend.findings import Severity
+from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.document import Deployment
+
+__all__ = ["deployment_never_chosen", "unusable_weight", "weight_without_effect"]
+
+_SHUFFLE: Final = "simple-shuffle"
+_CHOSEN: Final = "router_strategy/simple_shuffle.py (1.106.2)"
+_METRICS: Final = ("weight", "rpm", "tpm")  # the first that any deployment has decides
+
+
+@lint_rule("unusable-weight", where=_CHOSEN)
+def unusable_weight(context: LintContext) -> Iterator[LintProblem]:
+    """A weight comes from a variable, or is below zero.
+
+    What comes from the environment is text, and a weight must be a number: every request for the model group
+    fails. A negative weight takes requests from its neighbours. Write a number.
+    """
+    for deployment in context.document.deployments:
+        weight = deployment.params.get("weight")
+        if isinstance(weight, str) and weight.startswith("os.environ/"):
+            message = f"the weight of {deployment.label!r} comes from a variable, and would be text"
+        elif _number(weight) < 0:
+            message = f"the weight of {deployment.label!r} is {weight}"
+        else:
+            continue
+        yield LintProblem(path=deployment.at("weight"), message=message, hint="write a number, 0 or more")
+
+
+@lint_rule("weight-without-effect", severity=Severity.WARNING, where=_CHOSEN)
+def weight_without_effect(context: LintContext) -> Iterator[LintProblem]:
+    """A weight stands where nothing is weighed.
+
+    Only the routing strategy `simple-shuffle`, which is LiteLLM's default, looks at weights, and only among
+    deployments of one model group and one `order`. When all of them are 0 they are as good as none.
+    """
+    strategy = context.document.get("router_settings", "routing_strategy")
+    for name, members in context.document.groups.items():
+        weighed = [each for each in members if "weight" in each.params]
+        if not weighed or "*" in name:
+            continue
+        if isinstance(strategy, str) and strategy != _SHUFFLE:
+            fact, hint = (
+                f"the strategy {strategy} does not look at weights",
+                f"use {_SHUFFLE}, or remove them",
+            )
+        elif len(members) == 1:
+            fact, hint = "it has one deployment only", "remove it, or add deployments of the same model_name"
+        elif all(_number(each.params["weight"]) == 0 for each in weighed):
+            fact, hint = "all are 0: then each is chosen as often", "give one of them a weight above 0"
+        else:
+            continue
+        yield LintProblem(
+            path=weighed[0].at("weight"), message=f"the weights of {name!r} have no effect: {fact}", hint=hint
+        )
+
+
+@lint_rule("deployment-never-chosen", severity=Severity.WARNING, where=_CHOSEN)
+def deployment_never_chosen(context: LintContext) -> Iterator[LintProblem]:
+    """A deployment has no weight among others that have one.
+
+    LiteLLM counts that as 0: it gets no request while one of the others is well. The same holds for `rpm`,
+    and for `tpm`, where no weights are set. Give each a weight; write `weight: 0` if that is meant.
+    """
+    strategy = context.document.get("router_settings", "routing_strategy")
+    if strategy not in (None, _SHUFFLE):
+        return
+    for name, members in context.document.groups.items():
+        for peers in _peers(members) if len(members) > 1 and "*" not in name else ():
+            metric = next(
+                (each for each in _METRICS if any(_number(m.params.get(each)) > 0 for m in peers)), None
+            )
+            for member in peers if metric else ():
+                if metric and member.params.get(metric) is None:
+                    yield LintProblem(
+                        path=member.path,
+                        message=f"a deployment of {name!r} has no {metric} and others have one:"
+                        " it gets no requests while these are well",
+                        hint=f"add {metric}" + ("; 0 if that is meant" if metric == "weight" else ""),
+                    )
+
+
+def _peers(members: Sequence[Deployment]) -> list[list[Deployment]]:
+    """Return the deployments among which one is chosen: those of one order."""
+    found: dict[str, list[Deployment]] = {}
+    for member in members:
+        found.setdefault(str(member.params.get("order")), []).append(member)
+    return list(found.values())
+
+
+def _number(value: Any) -> float:
+    """Return a number as it is; 0 for anything else."""
+    return float(value) if isinstance(value, (int, float)) else 0.0
