@@ -172,6 +172,12 @@ def test_defaults_allowed_values_and_references_are_accepted(line: str, data: st
         assert not accepts(schema, key, "20 seconds"), key
 
 
+def test_documented_settings_satisfy_every_schema(schema: Schema) -> None:
+    document = yaml.safe_load(Path(__file__).with_name("documented_config.yaml").read_text(encoding="utf-8"))
+    errors = Draft202012Validator(schema.document).iter_errors(document)
+    assert [(list(error.absolute_path), error.message) for error in errors] == []
+
+
 @pytest.mark.parametrize("name", ["config/litellm-unified.yaml", "examples/embedded/litellm-unified.yaml"])
 def test_generated_files_satisfy_the_schema_and_a_typo_does_not(name: str) -> None:
     schema = load_schema(NEWEST)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from pytest_aibackend.litellm.derive import additions, sections, source, values
-from pytest_aibackend.litellm.derive.annotations import Types, is_typed_dict
-from pytest_aibackend.litellm.derive.fields import Section
+from pytest_aibackend.litellm.derive import additions, records, sections, values
+from pytest_aibackend.litellm.derive.annotations import Types
 from pytest_aibackend.litellm.derive.reads import scan
 from pytest_aibackend.litellm.schema.patterns import REFERENCE
 
@@ -26,7 +25,6 @@ _SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "guardrail_params": ("guardrails[].litellm_params", "forwarded"),
     "mcp_server": ("mcp_servers.*", "ignored"),
 }
-_OPEN: Final = ("forwarded", "stored")
 
 
 def derive() -> dict[str, Any]:
@@ -40,7 +38,7 @@ def derive() -> dict[str, Any]:
     unknown = additions.apply(built)
     top = built.pop("top_level").properties("")
     definitions = {
-        name: _definition(section, name, _SECTIONS[name][1], _SECTIONS[name][0])
+        name: records.definition(section, name, _SECTIONS[name][1], _SECTIONS[name][0])
         for name, section in built.items()
     }
     for name, fates in unknown.items():
@@ -48,7 +46,7 @@ def derive() -> dict[str, Any]:
             definitions[name]["x-litellm"]["unknown"] = fates
     definitions["reference"] = {"type": "string", "pattern": REFERENCE}
     _join(top, definitions)
-    definitions |= _records(types, definitions)
+    definitions |= records.collect(types, definitions, reads)
     version = values.version()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -80,16 +78,6 @@ def text_of(schema: dict[str, Any]) -> str:
     return _lines(schema, 0) + "\n"
 
 
-def _definition(section: Section, name: str, on_unknown: str, route: str | None = None) -> dict[str, Any]:
-    placed = {"route": route} if route is not None else {}
-    return {
-        "type": ["object", "null"],
-        "x-litellm": {"section": name, **placed, "on_unknown": on_unknown},
-        "properties": section.properties(name if route is not None else None),
-        "additionalProperties": on_unknown in _OPEN,
-    }
-
-
 def _join(top: dict[str, Any], definitions: dict[str, Any]) -> None:
     """Put the sections where they belong."""
 
@@ -117,39 +105,6 @@ def _join(top: dict[str, Any], definitions: dict[str, Any]) -> None:
     deployment.update(type="object", required=["litellm_params", "model_name"])
     definitions["litellm_params"].update(type="object", required=["model"])
     guardrail.update(type="object", required=["guardrail_name", "litellm_params"])
-
-
-def _records(types: Types, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return a definition for each class that a key's type refers to, and for those that they refer to."""
-    found: dict[str, Any] = {}
-    due = _referred(definitions) - set(definitions)
-    while due:
-        for name in sorted(due):
-            owner = types.records[name]
-            section = Section(types, lax=True)
-            section.add_class(owner)
-            on_unknown = {"forbid": "rejected", "allow": "stored"}.get(_extra(owner), "ignored")
-            found[name] = _definition(section, name, on_unknown)
-            place = source.class_place(owner)
-            found[name]["x-litellm"]["reads"] = [place] if place else []
-        due = _referred(found) - set(found) - set(definitions)
-    return found
-
-
-def _referred(value: Any) -> set[str]:
-    """Return the names of the definitions that a schema refers to."""
-    if isinstance(value, list):
-        return {name for item in value for name in _referred(item)}
-    if not isinstance(value, dict):
-        return set()
-    own = {value["$ref"].rpartition("/")[2]} if isinstance(value.get("$ref"), str) else set()
-    return own | {name for item in value.values() for name in _referred(item)}
-
-
-def _extra(owner: type) -> str:
-    return (
-        "allow" if is_typed_dict(owner) else str(getattr(owner, "model_config", {}).get("extra") or "ignore")
-    )
 
 
 def _lines(value: Any, depth: int) -> str:
