@@ -55,9 +55,7 @@ def alias_target_unknown(context: LintContext) -> Iterator[LintProblem]:
             message=f"alias {alias.name!r} leads to {target!r}, {fact}",
             hint=f"write {alias.name}: {further}"
             if further
-            else context.suggester.hint(
-                target, sorted(served.groups), otherwise="name one of the model groups"
-            ),
+            else context.suggester.hint(target, served.models, otherwise="name one of the model groups"),
             subject=str(alias.name),
         )
 

@@ -139,11 +139,13 @@ def cache_incomplete(context: LintContext) -> Iterator[LintProblem]:
     """The cache lacks a parameter that its type cannot do without.
 
     LiteLLM does not start, or nothing is ever cached: a semantic cache needs its `similarity_threshold`,
-    one in a bucket the bucket's name.
+    one in a bucket the bucket's name. What may come from a variable is looked for only where the
+    environment is known.
     """
     kind = _type(context) or ""
     for key, variables in _NEEDED.get(kind, {}).items():
-        if _params(context).get(key) is None and not _is_any_set(context, variables):
+        may_be_set = variables and (context.environment is None or _is_any_set(context, variables))
+        if _params(context).get(key) is None and not may_be_set:
             yield LintProblem(
                 path=(*_PARAMS, key),
                 message=f"a cache of type {kind} needs {key}",

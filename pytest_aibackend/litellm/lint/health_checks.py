@@ -71,7 +71,9 @@ def health_checks_off(context: LintContext) -> Iterator[LintProblem]:
 
 
 def _is_paid(context: LintContext, deployment: Deployment) -> bool:
-    if deployment.info.get("disable_background_health_check") or "*" in deployment.model:
+    if deployment.info.get("disable_background_health_check") or (
+        "*" in deployment.model and not deployment.info.get("health_check_model")
+    ):
         return False
     named = address_in_deployment(context, deployment)
     if named is not None:

@@ -10,6 +10,7 @@ from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, li
 from pytest_aibackend.litellm.lint.document import Deployment
 from pytest_aibackend.litellm.lint.endpoints import address_in_deployment
 from pytest_aibackend.litellm.lint.providers import provider_of
+from pytest_aibackend.sources.addresses import address_of
 
 __all__ = ["api_key_missing"]
 
@@ -58,7 +59,7 @@ def api_key_missing(context: LintContext) -> Iterator[LintProblem]:
         provider = provider_of(context, deployment)
         if provider not in _KEYS or deployment.params.get("api_key") or _has_other_way(deployment):
             continue
-        has_server = address_in_deployment(context, deployment) is not None
+        has_server = _has_server(context, deployment)
         variables = _KEYS[provider]
         if context.environment is None and has_server and provider in _SELF_HOSTED:
             yield _problem(deployment, f"without {variables[0]} every request fails", None)
@@ -75,6 +76,13 @@ def _problem(deployment: Deployment, fate: str, severity: Severity | None) -> Li
         hint="add api_key: os.environ/NAME, or any word for a server without keys",
         severity=severity,
     )
+
+
+def _has_server(context: LintContext, deployment: Deployment) -> bool:
+    """Say whether a deployment asks another server than its provider's own."""
+    named = address_in_deployment(context, deployment)
+    address = address_of(named[1]) if named else None
+    return named is not None and not (address and address.host.endswith(".openai.com"))
 
 
 def _has_other_way(deployment: Deployment) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from pytest_aibackend.litellm.lint.catalogue import LintContext
@@ -30,10 +31,15 @@ class Served:
     is_known: bool  # not where a database may hold more models
     schema: Schema
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Return the names that people write, for suggestions."""
         return sorted(self.groups | self.aliases)
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Return the names of models, for suggestions."""
+        return sorted(self.groups)
 
     def is_model(self, name: str) -> bool:
         """Say whether requests for a name reach a deployment without the help of an alias."""
