@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.served import served_by
+from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import listed
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "cache_without_address",
     "cache_without_namespace",
     "cache_without_type",
+    "malformed_cache_address",
     "semantic_cache_model",
 ]
 
@@ -38,6 +40,11 @@ _NEEDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "s3": {"s3_bucket_name": ()},
     "gcs": {"gcs_bucket_name": ("GCS_BUCKET_NAME",)},
     "azure-blob": {"azure_account_url": (), "azure_blob_container": ()},
+}
+_ADDRESS_TROUBLES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "host": lambda host: "/" in host or host.count(":") == 1 or not host.strip(),
+    "port": lambda port: not port.strip().isdecimal(),
+    "url": lambda url: not url.startswith(("redis://", "rediss://", "unix://")),
 }
 _EMBEDDING: Final = {
     "redis-semantic": "redis_semantic_cache_embedding_model",
@@ -132,6 +139,25 @@ def cache_without_address(context: LintContext) -> Iterator[LintProblem]:
         hint="write host: os.environ/REDIS_HOST, or the address, under cache_params",
         severity=Severity.ERROR if is_known else None,
     )
+
+
+@lint_rule("malformed-cache-address", where="_redis.py, _get_redis_client_logic (1.106.2)")
+def malformed_cache_address(context: LintContext) -> Iterator[LintProblem]:
+    """The address of the Redis cache is none: a `host` with a scheme or a port, a `port` that is no number.
+
+    LiteLLM starts, slowly, and caches nothing; there are only lines in its log. Write the name of the host
+    alone and the port as a number, or `url: redis://host:6379`.
+    """
+    if _type(context) not in _REDIS:
+        return
+    for key, is_wrong in _ADDRESS_TROUBLES.items():
+        value = _params(context).get(key)
+        if isinstance(value, str) and not value.startswith("os.environ/") and is_wrong(value):
+            yield LintProblem(
+                path=(*_PARAMS, key),
+                message=f"{key} of the cache is {show_value(None, value)}",
+                hint="write host: name and port: 6379, or url: redis://name:6379",
+            )
 
 
 @lint_rule("cache-incomplete", where=_MADE)

@@ -64,12 +64,13 @@ def credentials_in_url(context: LintContext) -> Iterator[LintProblem]:
     """A URL carries a password or a key.
 
     The file is read, copied and committed by many, and URLs are written into logs; LiteLLM shows `api_base`
-    to whoever may ask for `/model/info`. Put the whole URL into a variable, or the key into `api_key`.
+    to whoever may ask for `/model/info`. With a user in its `api_base` it does not even connect. Put the
+    whole URL into a variable, or the key into `api_key`.
     """
     for path, text in context.document.texts:
         if "://" not in text or not _IN_URL.match(text):
             continue
-        fact = _credentials(text)
+        fact = _credentials(text, is_api_base=path[-1] in ("api_base", "base_url"))
         if fact is not None:
             yield LintProblem(
                 path=path,
@@ -110,13 +111,15 @@ def _is_field_of_secret(path: Path, text: str) -> bool:
     return len(value) >= _SHORT or bool(_PASSWORDS.search(field))
 
 
-def _credentials(url: str) -> str | None:
+def _credentials(url: str, *, is_api_base: bool) -> str | None:
     try:
         parts = urlsplit(url.strip())
         password = parts.password
         query = parse_qsl(parts.query)
     except ValueError:
         return None
+    if is_api_base and "@" in parts.netloc:
+        return "a user or password: LiteLLM does not connect"
     if password and not _EXAMPLE.fullmatch(password):
         return "a password"
     named = [key for key, value in query if is_secret_key(key) and not _EXAMPLE.fullmatch(value)]

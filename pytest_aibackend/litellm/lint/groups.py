@@ -24,16 +24,19 @@ _ALIKE: Final = {"chat": _TEXT, "completion": _TEXT, "responses": _TEXT, "anthro
 
 @lint_rule("unusable-name", where="proxy/common_request_processing.py: x-litellm-model-group (1.106.2)")
 def unusable_name(context: LintContext) -> Iterator[LintProblem]:
-    """A model group has a name that cannot be asked for.
+    """A model group, or an alias, has a name that cannot be asked for.
 
     LiteLLM puts the name into a header of each answer, where only Latin letters may stand: with others every
     request fails with 500. A name that is empty, or that begins or ends with a blank, is one that nobody
     writes. Use letters, digits and `-_.:/`.
     """
-    for name, members in context.document.groups.items():
+    groups = [(name, (*members[0].path, "model_name")) for name, members in context.document.groups.items()]
+    aliases = [
+        (name, alias.path) for name, alias in context.document.aliases.items() if isinstance(name, str)
+    ]
+    for name, path in [*groups, *aliases]:
         fact = _unusable(name)
         if fact is not None:
-            path = (*members[0].path, "model_name")
             yield LintProblem(
                 path=path, message=f"the model name {name!r} {fact}", hint="use letters, digits and -_.:/"
             )
