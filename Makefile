@@ -5,6 +5,7 @@
 #   make test     the whole test suite
 #   make lint     style, types, layers
 #   make ci       lint and test
+#   make oracle   what the real LiteLLM says of the linter's corpus, recorded afresh
 #   make bench    what a run costs, against baselines in the same run
 #   make soak     the tests at full length
 #   make clean    remove the environment and the caches
@@ -30,7 +31,7 @@ ARGS ?=
 # What is installed must come from here, whatever the caller's shell has activated.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: check demo test lint ci bench soak clean help
+.PHONY: check demo test lint ci oracle bench soak clean help
 
 check: $(VENV)/.package
 	@$(BIN)/pytest checks/ $(ARGS)
@@ -57,6 +58,9 @@ lint: $(VENV)/.dev
 ci:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
+
+oracle: $(VENV)/.dev
+	@$(BIN)/python -m tests.oracle.record $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/run.py $(ARGS)

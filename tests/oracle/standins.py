@@ -1,0 +1,129 @@
+"""The providers behind the oracle's configs: a real llama.cpp server and Valkey, and protocol-true stand-ins.
+
+`@OPENAI@` speaks for every other provider of OpenAI's or Anthropic's protocol. It answers at the paths of the
+protocol alone, and how it answers is in the name of the model that is asked for:
+
+    down-*      500, always            flaky-*     500, then well, in turn
+    small-*     400, the context is too long        policy-*   400, the content policy
+    *embed*     embeddings alone       others      well
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.fakes.ollama import OllamaServer
+from tests.fakes.openai_server import _answer as answer_of
+from tests.fakes.real import valkey_server
+from tests.fakes.server import FakeServer, Received, Reply, as_json
+from tests.fakes.vllm import VllmServer
+
+__all__ = ["StandIns", "stand_ins"]
+
+OLLAMA_MODELS: Final = ("llama3.1:8b", "qwen2.5-coder:7b", "nomic-embed-text")
+VLLM_MODELS: Final = ("Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.1-8B-Instruct")
+CHAT: Final = ("/v1/chat/completions", "/v1/messages")
+PATHS: Final = (*CHAT, "/v1/completions", "/v1/embeddings", "/v1/rerank")
+FAULTS: Final[dict[str, tuple[int, dict[str, Any]]]] = {
+    "down": (500, {"message": "the engine is down", "type": "server_error"}),
+    "small": (
+        400,
+        {
+            "message": "This model's maximum context length is 16 tokens. You asked for 99.",
+            "type": "invalid_request_error",
+            "code": "context_length_exceeded",
+        },
+    ),
+    "policy": (
+        400,
+        {
+            "message": "Your request was rejected as a result of our safety system: content_policy_violation",
+            "type": "invalid_request_error",
+            "code": "content_policy_violation",
+        },
+    ),
+}
+
+
+class OpenAiServer(FakeServer):
+    """A server of OpenAI's and Anthropic's protocols."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self._flaky: Counter[str] = Counter()
+
+    def reply(self, request: Received) -> Reply:
+        path = request.path.partition("?")[0]
+        model = request.model or ""
+        if request.method != "POST" or path not in PATHS:
+            if path == "/v1/models":
+                return as_json({"object": "list", "data": []})
+            return _error(404, {"message": f"Invalid URL ({request.method} {path})", "type": "x"})
+        if not (request.headers.get("authorization") or request.headers.get("x-api-key")):
+            return _error(401, {"message": "You didn't provide an API key.", "type": "x"})
+        fault = model.rpartition("/")[2].partition("-")[0]
+        if fault == "flaky":
+            self._flaky[model] += 1
+            fault = "down" if self._flaky[model] % 2 else ""
+        if fault in FAULTS:
+            return _error(*FAULTS[fault])
+        if ("embed" in model) != (path == "/v1/embeddings"):
+            return _error(400, {"message": f"The model {model} does not support {path}", "type": "x"})
+        if path == "/v1/rerank":
+            return as_json({"id": "r", "results": [{"index": 0, "relevance_score": 0.9}], "model": model})
+        return as_json(answer_of(self.name, path, request.body))
+
+
+def _error(status: int, error: dict[str, Any]) -> Reply:
+    return as_json({"error": {"param": None, "code": None, **error}}, status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIns:
+    """All of them, listening."""
+
+    servers: dict[str, FakeServer]
+    others: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Return the ports by the names that placeholders have."""
+        return {name: server.port for name, server in self.servers.items()} | self.others
+
+    @property
+    def received(self) -> list[Received]:
+        """Return all requests for answers since the last reset."""
+        return [
+            request
+            for server in self.servers.values()
+            for request in list(server.requests)
+            if request.method == "POST" and not request.path.startswith("/api/show")
+        ]
+
+    def reset(self) -> None:
+        """Forget what was asked."""
+        for server in self.servers.values():
+            server.requests.clear()
+            if isinstance(server, OpenAiServer):
+                server._flaky.clear()
+
+
+@contextlib.contextmanager
+def stand_ins() -> Iterator[StandIns]:
+    """Start them all, stop them at the end."""
+    with contextlib.ExitStack() as stack:
+        servers: dict[str, FakeServer] = {
+            "OPENAI": stack.enter_context(OpenAiServer("openai")),
+            "ANTHROPIC": stack.enter_context(OpenAiServer("anthropic")),
+            "OLLAMA": stack.enter_context(OllamaServer(models=OLLAMA_MODELS)),
+            "VLLM": stack.enter_context(VllmServer(models=VLLM_MODELS)),
+        }
+        keeper = stack.enter_context(socket.socket())
+        keeper.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        valkey = stack.enter_context(valkey_server())
+        yield StandIns(servers=servers, others={"CLOSED": keeper.getsockname()[1], "REDIS": valkey.port})
