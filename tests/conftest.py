@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -13,3 +14,7 @@ pytest_plugins = ["pytester"]
 settings.register_profile("soak", max_examples=2000, deadline=None)
 settings.register_profile("quick", deadline=None)
 settings.load_profile("soak" if os.environ.get("AIBACKEND_SOAK") else "quick")
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and every process that they start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
