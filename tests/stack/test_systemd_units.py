@@ -26,6 +26,11 @@ def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
         yield manager
 
 
+# PrivateTmp= hides a checkout below /tmp, and the Python in it.
+IS_HIDDEN = any(ROOT.is_relative_to(place) for place in ("/tmp", "/var/tmp"))
+CHECKOUT = f"BindReadOnlyPaths={ROOT}\n" if IS_HIDDEN else ""
+
+
 @pytest.fixture(scope="module")
 def gateway(manager: Manager) -> Iterator[Gateway]:
     """The real gateway, started by the user's unit as it is shipped."""
@@ -35,9 +40,8 @@ def gateway(manager: Manager) -> Iterator[Gateway]:
     for path in (UNITS / "user").rglob("*.*"):
         if path.is_file():
             manager.install(str(path.relative_to(UNITS / "user")), path.read_text())
-    manager.install(
-        f"{UNIT}.d/log.conf", f"[Service]\nStandardOutput=append:{HOME}/log\nStandardError=inherit\n"
-    )
+    log = f"[Service]\nStandardOutput=append:{HOME}/log\nStandardError=inherit\n"
+    manager.install(f"{UNIT}.d/log.conf", log + CHECKOUT)
     assert gateway.ask("restart") is None  # which also starts what does not run
     yield gateway
     gateway.provider.stop()
@@ -133,7 +137,7 @@ def test_system_unit_runs_the_real_gateway(tmp_path: Path) -> None:
         # The user litellm is not here; nor may the Python that runs the tests lie in a home directory.
         changes = f"[Service]\nUser={USER}\nGroup={USER}\nProtectHome=read-only\n"
         changes += f"EnvironmentFile=\nEnvironmentFile={tmp_path}/litellm.env\n"
-        manager.install(f"{UNIT}.d/test.conf", changes)
+        manager.install(f"{UNIT}.d/test.conf", changes + CHECKOUT)
         began = time.monotonic()
         manager.systemctl("start", UNIT, timeout=240)
         assert gateway.served() == ["alpha"], f"after {time.monotonic() - began:.1f} s"
