@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from pytest_aibackend.sources.secrets import redact_url
 
 __all__ = ["Address", "address_of", "shown_url", "url_trouble"]
 
+_REMEMBERED: Final = 4096  # the deployments of a fleet share their servers
 _USERINFO: Final = re.compile(r"[^/?#\s@]*:[^/?#\s]*@")
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST: Final = re.compile(r"^[A-Za-z0-9._-]+$")
@@ -63,6 +65,7 @@ def shown_url(url: str) -> str:
     return repr(shown if len(shown) <= 80 else shown[:80] + "...")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def address_of(url: str) -> Address | None:
     """Return where a URL leads, None where it leads nowhere."""
     if url_trouble(url) is not None:
@@ -80,6 +83,7 @@ def address_of(url: str) -> Address | None:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def url_trouble(url: str) -> tuple[str, str] | None:
     """Return what keeps a text from being the URL of a server, and the hint, None where it is one."""
     if not url.strip():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
 from pytest_aibackend.findings import suggest
 
-__all__ = ["Suggester", "listed"]
+__all__ = ["Suggester", "listed", "written"]
 
 _SHOWN: Final = 6
 _COMPARISONS: Final = 10_000
@@ -20,6 +21,11 @@ def listed(names: Collection[object], *, shown: int = _SHOWN) -> str:
     text = ", ".join(repr(name) for name in first)
     rest = len(names) - shown
     return f"{text} and {rest} more" if rest > 0 else text
+
+
+def written(name: object) -> str:
+    """Return a name as one may write it in YAML: in quotes where it is no text, or not to be seen."""
+    return name if isinstance(name, str) and name.isprintable() else json.dumps(str(name))
 
 
 class Suggester:

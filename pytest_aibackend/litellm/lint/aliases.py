@@ -9,6 +9,7 @@ from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.document import Alias
 from pytest_aibackend.litellm.lint.served import served_by
+from pytest_aibackend.sources.wording import written
 
 __all__ = ["alias_shadows_model", "alias_shape", "alias_target_unknown"]
 
@@ -28,7 +29,7 @@ def alias_shape(context: LintContext) -> Iterator[LintProblem]:
             yield LintProblem(
                 path=alias.path,
                 message=f"alias {alias.name!r} {fact}",
-                hint=f"write {_key(alias.name)}: {_first_name(alias.value)}",
+                hint=f"write {written(alias.name)}: {written(_first_name(alias.value))}",
                 subject=str(alias.name),
             )
 
@@ -53,7 +54,7 @@ def alias_target_unknown(context: LintContext) -> Iterator[LintProblem]:
         yield LintProblem(
             path=alias.path,
             message=f"alias {alias.name!r} leads to {target!r}, {fact}",
-            hint=f"write {alias.name}: {further}"
+            hint=f"write {written(alias.name)}: {written(further)}"
             if further
             else context.suggester.hint(target, served.models, otherwise="name one of the model groups"),
             subject=str(alias.name),
@@ -92,10 +93,6 @@ def _wrong_shape(alias: Alias) -> str | None:
             return "is a list of mappings: LiteLLM refuses to start"
         return "is a list: requests for it fail"
     return None if isinstance(value, str) and value else "is no name of a model: requests for it fail"
-
-
-def _key(name: Any) -> str:
-    return name if isinstance(name, str) else f'"{name}"'
 
 
 def _first_name(value: Any) -> str:

@@ -13,7 +13,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pytest_aibackend.findings import Location, Path
-from pytest_aibackend.litellm.lint.includes import IncludeProblem, LintFile, Merged, merge, read_regular_file
+from pytest_aibackend.litellm.lint.includes import (
+    IncludeProblem,
+    LintFile,
+    Merged,
+    alone,
+    merge,
+    read_regular_file,
+)
+from pytest_aibackend.sources.yaml_text import Document
 
 __all__ = ["FALLBACK_KINDS", "Alias", "Deployment", "Fallback", "LintDocument", "Reference"]
 
@@ -135,6 +143,11 @@ class LintDocument:
             read_included: gives the bytes of an included file, or raises OSError.
         """
         return cls(merged=merge(raw, display, path, read_included))
+
+    @classmethod
+    def of(cls, document: Document, display: str) -> LintDocument:
+        """Build it from a file that is parsed already; what the file includes is not looked at."""
+        return cls(merged=alone(document, display))
 
     @property
     def files(self) -> list[LintFile]:

@@ -37,6 +37,7 @@ _EXAMPLE: Final = re.compile(
     re.IGNORECASE,
 )
 _SHORT: Final = 8
+_NAMES: Final = frozenset({"model", "model_name"})  # most texts of a fleet's config
 _IN_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S", re.IGNORECASE)
 
 
@@ -50,7 +51,7 @@ def literal_secret(context: LintContext) -> Iterator[LintProblem]:
     are none.
     """
     for path, text in context.document.texts:
-        if path == ("general_settings", "master_key") or "os.environ/" in text:
+        if path[-1] in _NAMES or "os.environ/" in text or path == ("general_settings", "master_key"):
             continue
         kind = kind_of_secret(text)
         if kind is None and _is_field_of_secret(path, text):
@@ -86,12 +87,12 @@ def unencrypted_key(context: LintContext) -> Iterator[LintProblem]:
     Whoever is on the way reads it. Use https.
     """
     for deployment in context.document.deployments:
+        key = deployment.params.get("api_key")
+        if not isinstance(key, str) or not key or is_placeholder(key) or _EXAMPLE.fullmatch(key):
+            continue
         named = address_in_deployment(context, deployment)
         address = address_of(named[1]) if named else None
-        key = deployment.params.get("api_key")
-        if named is None or address is None or address.scheme != "http" or address.is_private:
-            continue
-        if isinstance(key, str) and key and not is_placeholder(key) and not _EXAMPLE.fullmatch(key):
+        if named is not None and address is not None and address.scheme == "http" and not address.is_private:
             yield LintProblem(
                 path=deployment.at(named[0]),
                 message=f"the key of {deployment.label!r} is sent to {address.host} without encryption",

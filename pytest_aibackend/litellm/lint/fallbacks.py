@@ -11,6 +11,7 @@ from pytest_aibackend.litellm.lint.document import FALLBACK_KINDS, Fallback
 from pytest_aibackend.litellm.lint.served import Served, served_by
 from pytest_aibackend.sources.cycles import find_cycles, shown_cycle
 from pytest_aibackend.sources.secrets import show_value
+from pytest_aibackend.sources.wording import written
 
 __all__ = [
     "alias_without_fallbacks",
@@ -63,7 +64,7 @@ def _targets_of(source: Any, targets: Any, path: Path) -> Iterator[LintProblem]:
     name = show_value(None, source)
     if isinstance(targets, str):
         message = f"the fallbacks of {name} are a text, which LiteLLM goes through letter by letter"
-        yield LintProblem(path=path, message=message, hint=f"write - {source}: [{targets}]")
+        yield LintProblem(path=path, message=message, hint=f"write - {written(source)}: [{written(targets)}]")
     elif not isinstance(targets, list) or not targets:
         shown = "an empty list" if targets == [] else show_value(None, targets)
         message = f"the fallbacks of {name} are {shown}: then it has none, default_fallbacks neither"
@@ -169,7 +170,7 @@ def alias_without_fallbacks(context: LintContext) -> Iterator[LintProblem]:
             yield LintProblem(
                 path=alias.path,
                 message=f"alias {name!r} has no fallbacks: it does not inherit those of {alias.target!r}",
-                hint=f"add - {name}: with a list of its own to fallbacks",
+                hint=f"add - {written(name)}: with a list of its own to fallbacks",
             )
 
 

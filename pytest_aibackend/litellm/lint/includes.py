@@ -19,7 +19,7 @@ from pytest_aibackend.findings import Location, Path
 from pytest_aibackend.sources import yaml_text
 from pytest_aibackend.sources.suppressions import suppressed_rules
 
-__all__ = ["IncludeProblem", "LintFile", "Merged", "merge", "read_file", "read_regular_file"]
+__all__ = ["IncludeProblem", "LintFile", "Merged", "alone", "merge", "read_file", "read_regular_file"]
 
 MAX_FILES: Final = 200
 _INCLUDE: Final = "include"
@@ -260,3 +260,12 @@ def _display(path: str, root: LintFile, base: str) -> str:
     relative = os.path.relpath(path, os.path.dirname(_absolute(base)))  # noqa: PTH120
     directory = os.path.dirname(root.display) if root.path else ""  # noqa: PTH120
     return os.path.normpath(os.path.join(directory, relative))  # noqa: PTH118
+
+
+def alone(document: yaml_text.Document, display: str) -> Merged:
+    """Return a file that is parsed already as it is, without what it includes."""
+    merged = Merged(
+        files=[LintFile(display=display, path=None, raw=b"", document=document)], data={}, parts={}
+    )
+    _append(merged, merged.files[0])
+    return merged

@@ -14,6 +14,7 @@ from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, li
 from pytest_aibackend.litellm.lint.document import Deployment
 from pytest_aibackend.litellm.lint.nearness import Nearness
 from pytest_aibackend.litellm.schema import Schema
+from pytest_aibackend.sources.wording import written
 
 __all__ = ["provider_of", "provider_unresolved", "resolved", "vllm_in_process"]
 
@@ -139,7 +140,7 @@ def _unresolved(deployment: Deployment, near: Nearness, known: frozenset[str]) -
             path=deployment.at("model"),
             message=f"LiteLLM does not know whose model {model!r} is: unless a newer list of names helps,"
             f" it drops this deployment of {deployment.label!r}",
-            hint=f"write {family}/{model}",
+            hint=f"write {written(f'{family}/{model}')}",
             severity=Severity.WARNING,
         )
     if slash:
@@ -147,7 +148,7 @@ def _unresolved(deployment: Deployment, near: Nearness, known: frozenset[str]) -
         hint = _hint_for(prefix, near, known)
     else:
         message = f"{model!r} names no provider: LiteLLM drops this deployment of {deployment.label!r}"
-        hint = f"write {model}/ and the model's name" if model in known else None
+        hint = f"write {written(model)}/ and the model's name" if model in known else None
     return LintProblem(
         path=deployment.at("model"), message=message, hint=hint or _by_address(deployment, model or name)
     )
@@ -162,10 +163,11 @@ def _hint_for(prefix: str, near: Nearness, known: frozenset[str]) -> str | None:
 def _by_address(deployment: Deployment, model: str) -> str:
     base = str(deployment.params.get("api_base") or deployment.params.get("base_url") or "")
     if ":11434" in base:
-        return f"write ollama_chat/{model}"
+        return f"write {written(f'ollama_chat/{model}')}"
+    name = written(model)
     if base:
-        return f"write openai/{model} for a server of OpenAI's protocol, hosted_vllm/{model} for vLLM"
-    return f"write provider/{model}"
+        return f"write openai/{name} for a server of OpenAI's protocol, hosted_vllm/{name} for vLLM"
+    return f"write {written(f'provider/{model}')}"
 
 
 def _known(context: LintContext) -> _Known:

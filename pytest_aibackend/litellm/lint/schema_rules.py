@@ -331,7 +331,8 @@ def dotted(path: Sequence[Any]) -> str:
         if isinstance(step, int) and not isinstance(step, bool):
             text += f"[{step}]"
         else:
-            text += f".{step}" if text else str(step)
+            name = str(step) if str(step).isprintable() else repr(step)
+            text += f".{name}" if text else name
     return text or "the file"
 
 

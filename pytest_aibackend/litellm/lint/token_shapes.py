@@ -8,6 +8,7 @@ entropy finds names of models.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["kind_of_secret"]
@@ -45,6 +46,7 @@ _HINTS: Final = re.compile("|".join(_SHAPES.values()))
 _KINDS: Final = {kind: re.compile(shape) for kind, shape in _SHAPES.items()}
 
 
+@lru_cache(maxsize=4096)  # a fleet's config says the same thing often
 def kind_of_secret(text: str) -> str | None:
     """Return what kind of key or token a text holds; None where it holds none of a known shape."""
     if len(text) < 16 or not _HINTS.search(text):

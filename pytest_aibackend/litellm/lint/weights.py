@@ -39,20 +39,19 @@ def weight_without_effect(context: LintContext) -> Iterator[LintProblem]:
     """A weight stands where nothing is weighed.
 
     Only the routing strategy `simple-shuffle`, which is LiteLLM's default, looks at weights, and only among
-    deployments of one model group and one `order`. When all of them are 0 they are as good as none.
+    deployments of one model group and one `order`. When all of them are 0 they are as good as none. The
+    weight of a deployment that is alone does no harm.
     """
     strategy = context.document.get("router_settings", "routing_strategy")
     for name, members in context.document.groups.items():
         weighed = [each for each in members if "weight" in each.params]
-        if not weighed or "*" in name:
+        if not weighed or len(members) == 1 or "*" in name:
             continue
         if isinstance(strategy, str) and strategy != _SHUFFLE:
             fact, hint = (
                 f"the strategy {strategy} does not look at weights",
                 f"use {_SHUFFLE}, or remove them",
             )
-        elif len(members) == 1:
-            fact, hint = "it has one deployment only", "remove it, or add deployments of the same model_name"
         elif all(_number(each.params["weight"]) == 0 for each in weighed):
             fact, hint = "all are 0: then each is chosen as often", "give one of them a weight above 0"
         else:
