@@ -64,7 +64,6 @@ GOOD: dict[str, Any] = {
                 "api_key": "os.environ/KEY",
                 "rpm": 60,
                 "tpm": 1000,
-                "weight": 2,
                 "timeout": 30,
             },
             "model_info": {"mode": "chat", "id": f"{provider}-{name}"},

@@ -5,6 +5,7 @@ What LiteLLM appends to an address was seen with a server that notes the paths i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,7 +15,7 @@ from pytest_aibackend.litellm.lint.document import Deployment
 from pytest_aibackend.litellm.lint.providers import provider_of, resolved
 from pytest_aibackend.sources.addresses import Address, address_of, shown_url, url_trouble
 
-__all__ = ["address_in_deployment", "api_base_missing", "api_base_path", "malformed_url"]
+__all__ = ["address_in_deployment", "api_base_missing", "api_base_path", "https_on_loopback", "malformed_url"]
 
 _OLLAMA: Final = ("ollama", "ollama_chat")
 # Those that LiteLLM asks at api_base + /chat/completions, + /embeddings and so on.
@@ -41,6 +42,7 @@ _TOLERATED: Final = {
     "ollama": ("/api/generate", "/api/embed"),
     "ollama_chat": ("/api/chat",),
 }
+_PORT_IN_PATH: Final = re.compile(r"/\d{2,5}(/|$)")
 _CLOUD: Final = "sends the requests to api.openai.com"
 _FAILS: Final = "fails every request"
 # Where requests go without an api_base, and the variable that may hold one.
@@ -148,8 +150,30 @@ def api_base_path(context: LintContext) -> Iterator[LintProblem]:
             )
 
 
+@lint_rule("https-on-loopback", severity=Severity.WARNING, where="main.py, completion: api_base (1.106.2)")
+def https_on_loopback(context: LintContext) -> Iterator[LintProblem]:
+    """An `api_base` on this machine begins with https.
+
+    Servers that listen on the loopback address speak http, as a rule: then every request fails. Write http,
+    or silence this where the server has a certificate.
+    """
+    for deployment in context.document.deployments:
+        named = address_in_deployment(context, deployment)
+        address = address_of(named[1]) if named else None
+        if named is not None and address is not None and address.scheme == "https" and address.is_loopback:
+            yield LintProblem(
+                path=deployment.at(named[0]),
+                message=f"{shown_url(named[1])} asks a server on this machine over https",
+                hint="write http://",
+            )
+
+
 def _path_trouble(provider: str, address: Address) -> tuple[str, str, Severity | None] | None:
     path = address.path
+    if _PORT_IN_PATH.match(path):
+        return "has a number after a slash, where the port stands after a colon", "write host:port", None
+    if "/v1/v1" in path:
+        return "has /v1 twice", "write it once", None
     tolerated = path.endswith(_TOLERATED.get(provider, ("\0",)))
     if provider in _OLLAMA and not tolerated:
         for end in ("/v1/chat/completions", "/v1", "/api", *_REQUESTS, "/api/chat", "/api/generate"):

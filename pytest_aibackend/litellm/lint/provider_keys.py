@@ -9,10 +9,11 @@ from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.document import Deployment
 from pytest_aibackend.litellm.lint.endpoints import address_in_deployment
-from pytest_aibackend.litellm.lint.providers import provider_of
+from pytest_aibackend.litellm.lint.providers import provider_of, resolved
+from pytest_aibackend.litellm.lint.served import served_by
 from pytest_aibackend.sources.addresses import address_of
 
-__all__ = ["api_key_missing"]
+__all__ = ["api_key_missing", "credential_unknown"]
 
 # Providers whose client refuses to ask without a key, and the variables that may hold it.
 _KEYS: Final = {
@@ -30,6 +31,20 @@ _KEYS: Final = {
         "FIREWORKS_AI_TOKEN",
     ),
     "perplexity": ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY", "OPENAI_API_KEY"),
+}
+# Those whose client asks without one, and is refused by the provider's own server.
+_CLOUD_KEYS: Final = {
+    "cerebras": ("CEREBRAS_API_KEY",),
+    "cohere_chat": ("COHERE_API_KEY", "CO_API_KEY"),
+    "cohere": ("COHERE_API_KEY", "CO_API_KEY"),
+    "deepinfra": ("DEEPINFRA_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "groq": ("GROQ_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "nvidia_nim": ("NVIDIA_NIM_API_KEY", "NVIDIA_API_KEY"),
+    "openrouter": ("OPENROUTER_API_KEY", "OR_API_KEY"),
+    "together_ai": ("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
+    "xai": ("XAI_API_KEY",),
 }
 _SELF_HOSTED: Final = ("openai", "custom_openai", "text-completion-openai", "xinference", "litellm_proxy")
 # Other ways to come to a key.
@@ -57,14 +72,40 @@ def api_key_missing(context: LintContext) -> Iterator[LintProblem]:
         return
     for deployment in context.document.deployments:
         provider = provider_of(context, deployment)
-        if provider not in _KEYS or deployment.params.get("api_key") or _has_other_way(deployment):
-            continue
         has_server = _has_server(context, deployment)
-        variables = _KEYS[provider]
+        variables = _KEYS.get(provider or "") or (() if has_server else _CLOUD_KEYS.get(provider or "", ()))
+        if not variables or deployment.params.get("api_key") or _has_other_way(deployment):
+            continue
         if context.environment is None and has_server and provider in _SELF_HOSTED:
             yield _problem(deployment, f"without {variables[0]} every request fails", None)
         elif context.environment is not None and not _is_any_set(context, variables):
             yield _problem(deployment, f"and {variables[0]} is not set: every request fails", Severity.ERROR)
+
+
+@lint_rule("credential-unknown", where="router.py, _add_deployment: litellm_credential_name (1.106.2)")
+def credential_unknown(context: LintContext) -> Iterator[LintProblem]:
+    """A deployment names a credential that `credential_list` does not have.
+
+    LiteLLM goes on without: the deployment has neither key nor address from it. Name one of the list. Nothing
+    is said where credentials may come from a database (`store_model_in_db`).
+    """
+    document = context.document
+    listed = document.get("credential_list")
+    known = {
+        each["credential_name"]
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("credential_name"), str)
+    }
+    if not served_by(context).is_known:
+        return
+    for deployment in document.deployments:
+        name = resolved(context, deployment.params.get("litellm_credential_name"))
+        if name and name not in known:
+            yield LintProblem(
+                path=deployment.at("litellm_credential_name"),
+                message=f"{deployment.label!r} names credential {name!r}, which is not in credential_list",
+                hint=context.suggester.hint(name, known, otherwise="name one of credential_list"),
+            )
 
 
 def _problem(deployment: Deployment, fate: str, severity: Severity | None) -> LintProblem:

@@ -9,7 +9,7 @@ from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.document import Deployment
 
-__all__ = ["deployment_never_chosen", "unusable_weight", "weight_without_effect"]
+__all__ = ["deployment_never_chosen", "limit_in_model_info", "unusable_weight", "weight_without_effect"]
 
 _SHUFFLE: Final = "simple-shuffle"
 _CHOSEN: Final = "router_strategy/simple_shuffle.py (1.106.2)"
@@ -39,19 +39,20 @@ def weight_without_effect(context: LintContext) -> Iterator[LintProblem]:
     """A weight stands where nothing is weighed.
 
     Only the routing strategy `simple-shuffle`, which is LiteLLM's default, looks at weights, and only among
-    deployments of one model group and one `order`. When all of them are 0 they are as good as none. The
-    weight of a deployment that is alone does no harm.
+    deployments of one model group and one `order`. When all of them are 0 they are as good as none.
     """
     strategy = context.document.get("router_settings", "routing_strategy")
     for name, members in context.document.groups.items():
         weighed = [each for each in members if "weight" in each.params]
-        if not weighed or len(members) == 1 or "*" in name:
+        if not weighed or "*" in name:
             continue
         if isinstance(strategy, str) and strategy != _SHUFFLE:
             fact, hint = (
                 f"the strategy {strategy} does not look at weights",
                 f"use {_SHUFFLE}, or remove them",
             )
+        elif len(members) == 1:
+            fact, hint = "it has one deployment only", "remove it, or add deployments of the same model_name"
         elif all(_number(each.params["weight"]) == 0 for each in weighed):
             fact, hint = "all are 0: then each is chosen as often", "give one of them a weight above 0"
         else:
@@ -84,6 +85,26 @@ def deployment_never_chosen(context: LintContext) -> Iterator[LintProblem]:
                         " it gets no requests while these are well",
                         hint=f"add {metric}" + ("; 0 if that is meant" if metric == "weight" else ""),
                     )
+
+
+@lint_rule("limit-in-model-info", severity=Severity.WARNING, where=_CHOSEN)
+def limit_in_model_info(context: LintContext) -> Iterator[LintProblem]:
+    """`rpm` or `tpm` stands under `model_info`, where the routing strategy does not look.
+
+    `simple-shuffle`, the default, and `least-busy` know those under `litellm_params` only; strategies that
+    count usage look at both. Move it.
+    """
+    strategy = context.document.get("router_settings", "routing_strategy")
+    if strategy not in (None, _SHUFFLE, "least-busy"):
+        return
+    for deployment in context.document.deployments:
+        for key in ("rpm", "tpm"):
+            if deployment.info.get(key) is not None and deployment.params.get(key) is None:
+                yield LintProblem(
+                    path=(*deployment.path, "model_info", key),
+                    message=f"{key} of {deployment.label!r} stands under model_info, and has no effect there",
+                    hint="move it under litellm_params",
+                )
 
 
 def _peers(members: Sequence[Deployment]) -> list[list[Deployment]]:
