@@ -21,9 +21,11 @@ from pytest_aibackend.sources.backend import Backend, load_backend
 
 # Says which signals it got, those of its arguments; and that it is ready to.
 LISTENER = """
-import signal, sys
+import os, signal, sys
+def heard(number, _):
+    os.write(1, signal.Signals(number).name.encode() + bytes([10]))  # print may be under way already
 for name in sys.argv[1:]:
-    signal.signal(signal.Signals[name], lambda number, _: print(signal.Signals(number).name, flush=True))
+    signal.signal(signal.Signals[name], heard)
 print("ready", flush=True)
 while True:
     signal.pause()
