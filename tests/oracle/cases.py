@@ -7,10 +7,11 @@ A config lies in `corpus/<class>/<name>.yaml`. It begins with a sentence about i
     # cloud: HOST            a request that leaves for this host counts as answered
 
 In it a line that ends in `# <- no effect` is pointed at, with the lines below it that are indented deeper:
-the gateway does the same without them. `# <- secret` points at a credential that works. What `include:`
-names is in `included/`.
+without them the gateway has the same settings and does the same. `# <- overruled` points at what is kept as a
+setting and changes nothing that a client or a provider sees, `# <- secret` at a credential that works. What
+`include:` names, and modules, are in `included/`.
 
-`@OPENAI@`, `@OLLAMA@`, `@VLLM@`, `@ANTHROPIC@`, `@REDIS@` and `@CLOSED@` stand for ports on 127.0.0.1. How
+`@OPENAI@`, `@ANTHROPIC@`, `@OLLAMA@`, `@VLLM@`, `@LLAMACPP@` and `@REDIS@` stand for ports on 127.0.0.1. How
 the upstream model is called decides how it answers, see `standins`.
 """
 
@@ -19,11 +20,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["BASE_ENVIRONMENT", "CORPUS", "VERDICTS", "Case", "load_cases", "load_verdicts", "save_verdicts"]
+__all__ = [
+    "BASE_ENVIRONMENT",
+    "CORPUS",
+    "VERDICTS",
+    "Case",
+    "fill_in",
+    "load_cases",
+    "load_verdicts",
+    "save_verdicts",
+]
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 VERDICTS: Final = CORPUS.parent / "verdicts.json"
@@ -61,9 +71,18 @@ class Case:
             given[name] = value
         return given
 
-    def with_ports(self, ports: Mapping[str, int]) -> str:
-        """Return the config with the stand-ins' ports in it."""
-        return _PORT.sub(lambda found: str(ports[found[1]]), self.text)
+    def at(self, ports: Mapping[str, int]) -> Case:
+        """Return it with the stand-ins' ports in the places of the placeholders."""
+        return replace(
+            self,
+            text=fill_in(self.text, ports),
+            directives=tuple((name, fill_in(value, ports)) for name, value in self.directives),
+        )
+
+
+def fill_in(text: str, ports: Mapping[str, int]) -> str:
+    """Return a text with ports in the places of the placeholders."""
+    return _PORT.sub(lambda found: str(ports[found[1]]), text)
 
 
 def load_cases() -> list[Case]:

@@ -26,17 +26,18 @@ from typing import Any, Final, Self
 import httpx
 import yaml
 
-from tests.oracle.cases import CORPUS, MASTER_KEY, Case
+from tests.oracle.cases import CORPUS, MASTER_KEY, Case, fill_in
 from tests.oracle.standins import StandIns
 
 __all__ = ["Host", "Oracle", "Verdict"]
 
 BOOT_S: Final = 60.0
 ANSWER_S: Final = 30.0
-POINTER: Final = re.compile(r"\s+# <- no effect$")
+STORED_S: Final = 0.3  # what is cached is written after the answer
+POINTER: Final = re.compile(r"\s+# <- (no effect|overruled)$")
 SECRET: Final = re.compile(r":\s*[\"']?([^\s\"']+)[\"']?\s+# <- secret$")
 GUESSABLE: Final = frozenset(
-    {"changeme", "password", "test", "litellm", "admin", "secret", "sk-test", "sk-123"}
+    {"changeme", "password", "test", "litellm", "admin", "secret", "sk-test", "sk-123", "sk-1234"}
 )
 FORGOTTEN: Final = ("LITELLM_", "OPENAI_", "REDIS_", "ANTHROPIC_", "AWS_", "AZURE_", "DATABASE_")
 
@@ -74,8 +75,17 @@ class Observed:
     @property
     def effect(self) -> Any:
         """Return what two configs must have in common that mean the same."""
-        settings = {name: self.state[name] for name in ("router", "litellm")}
-        return self.listed, self.groups, self.answers, self.open_to_all, settings
+        # Callbacks are lists of names: that a name is in one is no effect.
+        settings = {
+            section: {name: value for name, value in self.state[section].items() if "callback" not in name}
+            for section in ("router", "litellm")
+        }
+        return self.behaviour, self.groups, settings
+
+    @property
+    def behaviour(self) -> Any:
+        """Return what a client and a provider see."""
+        return self.listed, self.answers, self.open_to_all
 
 
 class RefusedError(Exception):
@@ -132,9 +142,9 @@ class Oracle:
 
     def judge(self, case: Case, *, validate: bool = True) -> Verdict:
         """Say what the real gateway makes of a case; without `validate` its own validation is not asked."""
-        text = case.with_ports(self._standins.ports)
-        validation = self._validate(text, case) if validate else ""
-        verdict, detail = self._judge(text, case)
+        here = case.at(self._standins.ports)
+        validation = self._validate(here) if validate else ""
+        verdict, detail = self._judge(here.text, here)
         return Verdict(verdict=verdict, detail=_anonymous(detail), validate_config=validation)
 
     def _judge(self, text: str, case: Case) -> tuple[str, str]:
@@ -143,6 +153,8 @@ class Oracle:
             observed = self._observe(text, case, named)
         except RefusedError as error:
             return "refuses", str(error)
+        except httpx.HTTPError as error:
+            return "broken-route", f"it does not answer: {type(error).__name__}"
         if insecure := _insecure(text, case, observed):
             return "insecure", insecure
         if observed.failures:
@@ -153,12 +165,15 @@ class Oracle:
         without = _without_pointed(text)
         if without == text:
             return "works", f"{len(observed.answers)} answered"
-        if self._observe(without, case, named).effect == observed.effect:
+        twin = self._observe(without, case, named)
+        if twin.effect == observed.effect:
             return "ignored", "without what is pointed at all is the same"
+        if "# <- overruled" in text and twin.behaviour == observed.behaviour:
+            return "ignored", "without what is pointed at the same requests get the same answers"
         return "works", "what is pointed at has an effect"
 
-    def _validate(self, text: str, case: Case) -> str:
-        with self._laid_out(text) as config:
+    def _validate(self, case: Case) -> str:
+        with self._laid_out(case.text) as config:
             self._host.ask(
                 do="validate", config=str(config), log=f"{config}.log", environment=_environment(case)
             )
@@ -178,10 +193,8 @@ class Oracle:
     def _laid_out(self, text: str) -> Iterator[Path]:
         """Give the config a directory of its own, with the files that others include."""
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
-            for part in (CORPUS.parent / "included").glob("*"):
-                copy = part.read_text(encoding="utf-8")
-                for name, port in self._standins.ports.items():
-                    copy = copy.replace(f"@{name}@", str(port))
+            for part in (CORPUS.parent / "included").glob("*.*"):
+                copy = fill_in(part.read_text(encoding="utf-8"), self._standins.ports)
                 Path(folder, part.name).write_text(copy, encoding="utf-8")
             config = Path(folder, "config.yaml")
             config.write_text(text, encoding="utf-8")
@@ -225,9 +238,15 @@ class Oracle:
         for name, kind in named.items():
             before = len(self._standins.received)
             answer = _ask(client, bearer, name, kind)
+            if "cache" in case.text and answer.status_code == 200:
+                time.sleep(STORED_S)
+                answer = _ask(client, bearer, name, kind)
             answers[name] = (answer.status_code, len(self._standins.received) - before)
-            if answer.status_code != 200 and not any(cloud in answer.text for cloud in clouds):
+            if answer.status_code != 200:
                 failures[name] = f"{answer.status_code} {_message(answer)}"
+        if "embed" in case.text and not failures:
+            health = client.get("/health", headers=bearer).json()
+            failures = {"/health": _unhealthy(health)} if health.get("unhealthy_count") else {}
         open_to_all = client.get("/v1/models").status_code == 200
         state = client.get("/oracle/state").json()
         reached = state.pop("reached")
@@ -247,6 +266,10 @@ class Oracle:
             credentials="\n".join([*headers, key]),
             state=state,
         )
+
+
+def _unhealthy(health: Mapping[str, Any]) -> str:
+    return "; ".join(str(endpoint.get("error"))[:150] for endpoint in health["unhealthy_endpoints"])
 
 
 def _ask(client: httpx.Client, bearer: dict[str, str], name: str, kind: str) -> httpx.Response:

@@ -111,11 +111,14 @@ def _connect_output(log: str) -> None:
 
 def _litellm(request: dict[str, Any]) -> int:
     from litellm.proxy import proxy_server
-    from litellm.proxy.proxy_cli import run_server
+    from litellm.proxy.proxy_cli import ProxyInitializationHelpers, run_server
 
     reached: list[str] = []
     proxy_server.run_ollama_serve = lambda: reached.append("ollama serve")
     _stay_here(reached)
+    ProxyInitializationHelpers._get_loop_type = staticmethod(
+        lambda: "asyncio"
+    )  # uvloop resolves names itself
     arguments = ["--config", request["config"]]
     if request["do"] == "validate":
         arguments += ["--validate_config"]
@@ -123,8 +126,9 @@ def _litellm(request: dict[str, Any]) -> int:
         arguments += ["--host", "127.0.0.1", "--port", str(request["port"]), "--num_workers", "1"]
         arguments += ["--telemetry", "False"]
         _tell_state(proxy_server, reached)
-    run_server.main(arguments, standalone_mode=False)
-    return 0
+    return int(
+        run_server.main(arguments, standalone_mode=False) or 0
+    )  # click returns what it would exit with
 
 
 def _stay_here(reached: list[str]) -> None:

@@ -17,6 +17,8 @@ from tests.oracle.standins import stand_ins
 
 __all__ = ["main"]
 
+LOCK = threading.Lock()
+
 
 def main() -> None:
     """Record the cases asked for, and forget those that are gone."""
@@ -54,7 +56,9 @@ def _work(wanted: queue.SimpleQueue[Case], verdicts: dict[str, dict[str, str]]) 
             except queue.Empty:
                 return
             verdict: Verdict = oracle.judge(case)
-            verdicts[case.name] = verdict.as_dict(host.version)
+            with LOCK:
+                verdicts[case.name] = verdict.as_dict(host.version)
+                save_verdicts(verdicts)
             said = f"{case.name}: {verdict.verdict} ({verdict.detail})"
             print(f"{said}; --validate_config {verdict.validate_config}", flush=True)
 

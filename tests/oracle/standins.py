@@ -11,15 +11,14 @@ protocol alone, and how it answers is in the name of the model that is asked for
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai_server import _answer as answer_of
-from tests.fakes.real import valkey_server
+from tests.fakes.real import ValkeyServer, llama_server, valkey_server
 from tests.fakes.server import FakeServer, Received, Reply, as_json
 from tests.fakes.vllm import VllmServer
 
@@ -57,6 +56,10 @@ class OpenAiServer(FakeServer):
         super().__init__(name=name)
         self._flaky: Counter[str] = Counter()
 
+    def forget(self) -> None:
+        """Begin again with the first answer of those that are flaky."""
+        self._flaky.clear()
+
     def reply(self, request: Received) -> Reply:
         path = request.path.partition("?")[0]
         model = request.model or ""
@@ -87,43 +90,51 @@ def _error(status: int, error: dict[str, Any]) -> Reply:
 class StandIns:
     """All of them, listening."""
 
-    servers: dict[str, FakeServer]
-    others: dict[str, int] = field(default_factory=dict)
+    fakes: dict[str, FakeServer]
+    valkey: ValkeyServer
+    llama_port: int
 
     @property
     def ports(self) -> dict[str, int]:
         """Return the ports by the names that placeholders have."""
-        return {name: server.port for name, server in self.servers.items()} | self.others
+        others = {"REDIS": self.valkey.port, "LLAMACPP": self.llama_port}
+        return {name: fake.port for name, fake in self.fakes.items()} | others
 
     @property
     def received(self) -> list[Received]:
-        """Return all requests for answers since the last reset."""
+        """Return all requests for answers that reached a stand-in since the last reset."""
         return [
             request
-            for server in self.servers.values()
-            for request in list(server.requests)
+            for fake in self.fakes.values()
+            for request in list(fake.requests)
             if request.method == "POST" and not request.path.startswith("/api/show")
         ]
 
     def reset(self) -> None:
-        """Forget what was asked."""
-        for server in self.servers.values():
-            server.requests.clear()
-            if isinstance(server, OpenAiServer):
-                server._flaky.clear()
+        """Forget what was asked, and what was stored."""
+        with self.valkey.client() as client:
+            client.flushall()
+        for fake in self.fakes.values():
+            fake.requests.clear()
+            if isinstance(fake, OpenAiServer):
+                fake.forget()
 
 
 @contextlib.contextmanager
 def stand_ins() -> Iterator[StandIns]:
     """Start them all, stop them at the end."""
     with contextlib.ExitStack() as stack:
-        servers: dict[str, FakeServer] = {
-            "OPENAI": stack.enter_context(OpenAiServer("openai")),
-            "ANTHROPIC": stack.enter_context(OpenAiServer("anthropic")),
-            "OLLAMA": stack.enter_context(OllamaServer(models=OLLAMA_MODELS)),
-            "VLLM": stack.enter_context(VllmServer(models=VLLM_MODELS)),
+        fakes: dict[str, FakeServer] = {
+            "OPENAI": OpenAiServer("openai"),
+            "ANTHROPIC": OpenAiServer("anthropic"),
+            "OLLAMA": OllamaServer(models=OLLAMA_MODELS),
+            "VLLM": VllmServer(models=VLLM_MODELS),
         }
-        keeper = stack.enter_context(socket.socket())
-        keeper.bind(("127.0.0.1", 0))  # bound, and nobody listens
-        valkey = stack.enter_context(valkey_server())
-        yield StandIns(servers=servers, others={"CLOSED": keeper.getsockname()[1], "REDIS": valkey.port})
+        for fake in fakes.values():
+            stack.enter_context(fake)
+        llama = stack.enter_context(llama_server(alias="tiny"))
+        yield StandIns(
+            fakes=fakes,
+            valkey=stack.enter_context(valkey_server()),
+            llama_port=int(llama.rpartition(":")[2]),
+        )
