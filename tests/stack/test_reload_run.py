@@ -368,7 +368,7 @@ def test_the_second_exits_5_at_once_or_waits(running: Deployment) -> None:
     """The first one hangs in its verification; the second is told, a third waits for it."""
     running.serve("fault-unready")
     first = subprocess.Popen(
-        [*COMMAND, *running.arguments("--verify-within", "3")],
+        [*COMMAND, *running.arguments("--verify-within", "8")],
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ from itertools import product
 
 import pytest
 
-from pytest_aibackend.serving.state import process_start, sha256
+from pytest_aibackend.serving.state import WorkerNote, process_start, sha256
 from pytest_aibackend.stack.load import LoadPlan, under_load
 from tests.fakes.slow_provider import slow_provider
 from tests.stack.serving import WORKERS, Served, configuration, served_gateway
@@ -166,12 +166,15 @@ def test_an_approved_file_that_litellm_refuses_leaves_the_old_workers(
     with under_load(light_load(gateway)) as load:
         gateway.deploy_approved(bad)
         gateway.hup()
-        gateway.wait(gateway.state.failed_notes, "a worker has failed")
-        (reason,) = {note.reason for note in gateway.state.failed_notes()}
+
+        def failed() -> list[WorkerNote]:
+            return [note for note in gateway.state.failed_notes() if note.sha256 == sha256(bad)]
+
+        gateway.wait(failed, "a worker has failed on it")
+        (reason,) = {note.reason for note in failed()}
         assert ("litellm_params" if kind == "no litellm_params" else "master key") in reason.replace(
             "_key", " key"
         )
-        assert {note.sha256 for note in gateway.state.failed_notes()} == {sha256(bad)}
         assert workers == {note.pid for note in gateway.state.worker_notes() if note.serves}
         gateway.state.withdraw_approval()
         gateway.deploy(good.raw)
