@@ -34,8 +34,10 @@ TARGET: Final = "[Unit]\nDescription={name} of the tests\nDefaultDependencies=no
 USER: Final = "daemon"
 HOME: Final = "/home/gateway"
 
-# $1: directory of this manager; then directories that have to be there although they may lie below /root,
-# which others may not enter.
+# The home of who runs the tests, which others may not enter.
+CLOSED: Final = pwd.getpwuid(os.getuid()).pw_dir
+
+# $1: directory of this manager; then directories that have to be there although they may lie below CLOSED.
 PREPARE: Final = f"""
 set -e
 mount --make-rprivate /
@@ -48,11 +50,13 @@ mount -t tmpfs -o mode=755 tmpfs /home
 mkdir {HOME}
 mount --bind "$1/home" {HOME}
 shift
-mkdir /run/root
+mkdir -p /run{CLOSED}
 for kept in "$@"; do
-    case "$kept" in /root/*) mkdir -p "/run$kept" && mount --bind "$kept" "/run$kept";; esac
+    case "$kept" in {CLOSED}/*) mkdir -p "/run$kept" && mount --bind "$kept" "/run$kept";; esac
 done
-if rmdir /run/root 2>/dev/null; then :; else chmod 755 /run/root && mount --rbind /run/root /root; fi
+if rmdir /run{CLOSED} 2>/dev/null; then :; else
+    chmod 755 /run{CLOSED} && mount --rbind /run{CLOSED} {CLOSED}
+fi
 """
 START_USER: Final = (
     PREPARE
