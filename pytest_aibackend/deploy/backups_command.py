@@ -42,7 +42,6 @@ class _Refused(Exception):  # noqa: N818 # it ends in a sentence, not in a trace
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Place:
-    config_dir: Path
     directory: Path
     deployed: Path
     retention: Retention
@@ -76,7 +75,6 @@ def _open(config_dir: Path) -> _Place:
         raise _Refused("\n".join(f"{each}\n  hint: {each.hint}" for each in unsound))
     deploy = backend.gateway.deploy
     return _Place(
-        config_dir=config_dir,
         directory=backend.resolve(deploy.backup_dir),
         deployed=backend.resolve(deploy.path),
         retention=deploy.retention,
@@ -235,16 +233,4 @@ def _restore(place: _Place, arguments: argparse.Namespace) -> int:
     from pytest_aibackend.deploy.pipeline import Request
     from pytest_aibackend.deploy.pipeline import run as reload
 
-    return reload(
-        Request(
-            config_dir=place.config_dir,
-            restore=backup.name,
-            assume_yes=arguments.yes,
-            canary=arguments.canary,
-            live=arguments.live,
-            as_json=arguments.json,
-            wait_s=arguments.wait,
-            verify_completion=arguments.verify_completion,
-            verify_within_s=arguments.verify_within,
-        )
-    )
+    return reload(Request.of(arguments, restore=backup.name))

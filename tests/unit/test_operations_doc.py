@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aibackend.cli import _parser
+from pytest_aibackend.cli import build_parser
 from pytest_aibackend.deploy.report import EXIT
 from pytest_aibackend.sources.models import Deploy
 
@@ -35,7 +35,7 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("line", commands())
 def test_command_of_the_documentation_exists(line: str) -> None:
     words = shlex.split(line.rstrip("."))[1:]
-    options = _parser().parse_args(words)
+    options = build_parser().parse_args(words)
     assert callable(options.run)
 
 

@@ -1,0 +1,47 @@
+"""The command line, `aibackend`: arguments in, one call out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pytest_aibackend import __version__
+from pytest_aibackend.cli import checking, deploying, running
+
+__all__ = ["build_parser", "main"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return its exit status: 0 good, 1 findings, 2 wrong usage, 3 a bug of ours."""
+    parser = build_parser()
+    given = sys.argv[1:] if argv is None else list(argv)
+    passed_on: list[str] = []
+    if given[:1] == ["serve"] and "--" in given:
+        given, passed_on = given[: given.index("--")], given[given.index("--") + 1 :]
+    arguments, rest = parser.parse_known_args(given)
+    if rest and arguments.command != "check":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(arguments.run(arguments, rest or passed_on))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`; say nothing more.
+        sys.stderr.close()
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="aibackend", description="Check, generate and run the configuration of an LLM gateway."
+    )
+    parser.add_argument("--version", action="version", version=f"pytest-aibackend {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for subject in (checking, running, deploying):
+        subject.add(commands)
+    return parser

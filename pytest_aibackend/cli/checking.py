@@ -1,0 +1,210 @@
+"""The commands that look at files, and write some: check, lint, generate, import, ports, schema, docs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pytest_aibackend.cli.options import Commands, add_config, port
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Add these commands."""
+    _add_check(commands)
+    _add_lint(commands)
+    _add_generate(commands)
+    _add_import(commands)
+    _add_ports(commands)
+    _add_schema(commands)
+    _add_docs(commands)
+
+
+def _add_check(commands: Commands) -> None:
+    check = commands.add_parser(
+        "check",
+        help="run the eleven checks",
+        description="Run the eleven checks. What is not listed here is passed on to pytest.",
+    )
+    add_config(check)
+    check.add_argument("--json", action="store_true", help="print the JSON document and nothing else")
+    check.add_argument("--critical", action="store_true", help="the critical checks only")
+    check.add_argument("--live", action="store_true", help="ask the running services, too")
+    check.set_defaults(run=_check)
+
+
+def _add_lint(commands: Commands) -> None:
+    lint = commands.add_parser(
+        "lint",
+        help="check any LiteLLM config.yaml",
+        description="Check a LiteLLM config.yaml, whoever wrote it, with what it includes; needs no LiteLLM.",
+        epilog="exit status: 0 clean or warnings; 1 errors, with --strict also warnings; 2 wrong usage",
+    )
+    lint.add_argument("files", nargs="*", metavar="FILE", help="a config.yaml; - reads standard input")
+    shape = lint.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
+    )
+    shape.add_argument("--format", choices=("text", "json", "github", "sarif"), help="default: text")
+    lint.add_argument(
+        "--litellm-version",
+        metavar="V",
+        help="judge as this LiteLLM does (default: the installed, else the newest)",
+    )
+    lint.add_argument(
+        "--env-file", type=Path, metavar="F", help="the gateway's variables: report those it lacks"
+    )
+    lint.add_argument(
+        "--environment", action="store_true", help="the gateway's variables are those of this process"
+    )
+    lint.add_argument("--strict", action="store_true", help="warnings fail, too")
+    for name, text in (("--select", "run only these rules"), ("--ignore", "leave these rules out")):
+        lint.add_argument(
+            name,
+            action="append",
+            default=[],
+            metavar="RULE",
+            help=f"{text}: ids, with * or separated by commas",
+        )
+    lint.add_argument(
+        "--baseline", type=Path, metavar="F", help="do not tell the findings that this file knows"
+    )
+    lint.add_argument(
+        "--write-baseline", action="store_true", help="write all findings to the baseline, exit 0"
+    )
+    lint.set_defaults(run=_lint)
+
+
+def _add_generate(commands: Commands) -> None:
+    generate = commands.add_parser("generate", help="write the gateway's file from the sources")
+    add_config(generate)
+    generate.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 with a diff if it would change"
+    )
+    generate.add_argument("--output", metavar="FILE|-", help="default: DIR/litellm-unified.yaml; - prints it")
+    generate.set_defaults(run=_generate)
+
+
+def _add_import(commands: Commands) -> None:
+    importing = commands.add_parser(
+        "import",
+        help="turn a LiteLLM config.yaml into the sources",
+        description="Turn a hand-written LiteLLM configuration into sources that mean the same; check them.",
+        epilog="exit status: 0 written; 1 the configuration is refused; 2 wrong usage",
+    )
+    importing.add_argument("file", type=Path, metavar="config.yaml")
+    importing.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the sources go")
+    importing.add_argument("--port", type=port, default=4000, metavar="N", help="the gateway's (4000)")
+    importing.add_argument("--force", action="store_true", help="replace sources that are there")
+    importing.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    importing.set_defaults(run=_import)
+
+
+def _add_ports(commands: Commands) -> None:
+    ports = commands.add_parser("ports", help="show the registered ports, who listens, and conflicts")
+    add_config(ports)
+    ports.add_argument(
+        "--required", action="store_true", help="only required services; a silent one is an error"
+    )
+    ports.add_argument("--port", type=int, metavar="N", help="only this port")
+    ports.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    ports.set_defaults(run=_ports)
+
+
+def _add_schema(commands: Commands) -> None:
+    schema = commands.add_parser(
+        "schema", help="write the JSON Schemas of the source files, or of LiteLLM's config.yaml"
+    )
+    schema.add_argument(
+        "action",
+        choices=("export", "derive"),
+        help="export: those of the source files; derive: that of the installed LiteLLM's config.yaml",
+    )
+    schema.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR|FILE",
+        help="export: the folder (config/schemas); derive: the file (printed without it)",
+    )
+    schema.set_defaults(run=_schema)
+
+
+def _add_docs(commands: Commands) -> None:
+    docs = commands.add_parser("docs", help="print a rule catalogue as Markdown")
+    docs.add_argument("what", choices=("checks", "lint"))
+    docs.set_defaults(run=_docs)
+
+
+def _check(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from pytest_aibackend.runner import run_checks
+
+    return run_checks(
+        arguments.config, as_json=arguments.json, critical=arguments.critical, live=arguments.live, extra=rest
+    )
+
+
+def _lint(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.lint_command import LintOptions, run
+
+    return run(
+        LintOptions(
+            files=arguments.files,
+            format=arguments.format or "text",
+            litellm_version=arguments.litellm_version,
+            env_file=arguments.env_file,
+            environment=arguments.environment,
+            strict=arguments.strict,
+            select=arguments.select,
+            ignore=arguments.ignore,
+            baseline=arguments.baseline,
+            write_baseline=arguments.write_baseline,
+        )
+    )
+
+
+def _generate(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.litellm.command import generate
+
+    output = arguments.output
+    return generate(
+        arguments.config, check=arguments.check, output=output if output in (None, "-") else Path(output)
+    )
+
+
+def _import(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.importer.command import import_config
+
+    return import_config(
+        arguments.file, arguments.output, port=arguments.port, force=arguments.force, as_json=arguments.json
+    )
+
+
+def _ports(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.port_report import report_ports
+
+    return report_ports(
+        arguments.config, required=arguments.required, port=arguments.port, as_json=arguments.json
+    )
+
+
+def _schema(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    if arguments.action == "derive":
+        from pytest_aibackend.litellm.derive.command import run
+
+        return run(arguments.output)
+    from pytest_aibackend.sources.json_schema import export
+
+    for path in export(arguments.output or Path("config/schemas")):
+        print(path)
+    return 0
+
+
+def _docs(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    if arguments.what == "lint":
+        from pytest_aibackend.reporting.lint_catalogue import render
+    else:
+        from pytest_aibackend.reporting.catalogue import render
+
+    print(render(), end="")
+    return 0
