@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_aibackend.deploy.candidate import STAGED_NAME
@@ -14,7 +15,7 @@ from pytest_aibackend.deploy.report import Outcome, StopRun
 from pytest_aibackend.deploy.request import Request
 from pytest_aibackend.deploy.site import Site
 from pytest_aibackend.deploy.staging import make_staging_area
-from pytest_aibackend.findings import Severity
+from pytest_aibackend.findings import Finding, Severity
 from pytest_aibackend.serving.state import write_private
 
 if TYPE_CHECKING:
@@ -43,11 +44,7 @@ class Admission:
             (step.passed if verdict.is_open else step.failed)(verdict.describe())
         if not verdict.is_as_generated:
             self.show.note("the sources say otherwise still: the next reload deploys what they say")
-        shown = f"{STAGED_NAME} (candidate)"
-        for finding in verdict.findings:
-            place = finding.location
-            if place.file == str(staged):
-                finding = replace(finding, location=replace(place, file=shown))  # noqa: PLW2901 # gone by now
+        for finding in (_without_staging(each, staged) for each in verdict.findings):
             if finding.severity is Severity.ERROR:
                 self.show.finding(finding)
             else:
@@ -127,3 +124,11 @@ class Admission:
         if self.request.restore is not None:
             return "nothing was touched; choose another backup: aibackend backups list"
         return "nothing was touched; mend the sources and run it again"
+
+
+def _without_staging(finding: Finding, staged: Path) -> Finding:
+    """Return a finding without the path of the private copy, which is gone when it is read."""
+    place = finding.location
+    if place.file != str(staged):
+        return finding
+    return replace(finding, location=replace(place, file=f"{STAGED_NAME} (candidate)"))

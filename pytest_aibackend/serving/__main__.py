@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from pytest_aibackend.serving.supervisor import Supervisor, parse
+from pytest_aibackend.serving.settings import parse
+from pytest_aibackend.serving.supervisor import Supervisor
 
 if __name__ == "__main__":
     sys.exit(Supervisor(parse(sys.argv[1:]), os.environ).run())

@@ -12,19 +12,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from pytest_aibackend.serving.choice import DEPLOYED, Choice, NothingToServeError, choose
-from pytest_aibackend.serving.master import GRACE_VARIABLE, KEEP_ALIVE_VARIABLE
+from pytest_aibackend.serving.knock import is_refused, listening_trouble
+from pytest_aibackend.serving.launch import command_of, environment_of
 from pytest_aibackend.serving.notify import Notifier
+from pytest_aibackend.serving.settings import Settings
 from pytest_aibackend.serving.state import (
     GatewayNote,
     StateDir,
@@ -35,48 +35,19 @@ from pytest_aibackend.serving.state import (
     sha256,
     write_private,
 )
-from pytest_aibackend.serving.worker import FILE_VARIABLE, HOOK, STATE_VARIABLE
 
-__all__ = ["EXIT_USAGE", "Settings", "Supervisor"]
+__all__ = ["EXIT_USAGE", "Supervisor"]
 
 EXIT_USAGE: Final = 2
 EXIT_FAILED: Final = 1
 TICK_S: Final = 0.2
 KNOCK_EVERY_S: Final = 1.0
-KNOCK_WITHIN_S: Final = 1.0
 REFUSED_TIMES: Final = 3  # in a row, before LiteLLM is started again
 BOOT_WITHIN_S: Final = 240.0
 PORT_FREE_WITHIN_S: Final = 15.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
-HOOKS_VARIABLE: Final = "LITELLM_WORKER_STARTUP_HOOKS"
-# Meant for this process, or for another gateway; LiteLLM must not see them.
-NOT_PASSED_ON: Final = (
-    "CONFIG_FILE_PATH",
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-    "WORKER_CONFIG",
-)
 _SIGNALS: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """How the gateway is run."""
-
-    file: Path  # the deployed file
-    state: Path
-    host: str
-    port: int
-    workers: int
-    pidfile: Path | None = None
-    grace_s: int = 30  # how long a stop waits for streams
-    keep_alive_s: int = 75
-    arguments: tuple[str, ...] = field(default=())  # more for LiteLLM's command line
 
 
 class Supervisor:
@@ -169,7 +140,11 @@ class Supervisor:
             return True
         if time.monotonic() - self._knocked > KNOCK_EVERY_S:
             self._knocked = time.monotonic()
-            self._refused = self._refused + 1 if self._is_refused() or not serving else 0
+            self._refused = (
+                self._refused + 1
+                if is_refused(self._settings.host, self._settings.port) or not serving
+                else 0
+            )
             if self._refused >= REFUSED_TIMES:
                 where = f"{self._settings.host}:{self._settings.port}"
                 self._restart(
@@ -190,37 +165,17 @@ class Supervisor:
         if choice.source != DEPLOYED:
             self._say(f"{choice.reason}; starting on the last verified configuration instead")
         self._state.clear_dead_workers(failed_too=True)
-        command = [sys.executable, "-m", "pytest_aibackend.serving.master", "--config", str(choice.path)]
-        command += ["--host", settings.host, "--port", str(settings.port), "--run_gunicorn"]
-        command += ["--num_workers", str(settings.workers), "--telemetry", "False", *settings.arguments]
         self._child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, env=self._child_environment(), start_new_session=True
+            command_of(settings, choice.path),
+            stdin=subprocess.DEVNULL,
+            env=environment_of(settings, self._environment),
+            start_new_session=True,
         )
         self._started = time.monotonic()
         self._is_up = False
         self._refused = 0
         self._tell(master=self._child.pid, refused_sha256=choice.refused_sha256, refused_reason=choice.reason)
         self._notify.status("LiteLLM is starting")
-
-    def _child_environment(self) -> dict[str, str]:
-        environment = {k: v for k, v in self._environment.items() if k not in NOT_PASSED_ON}
-        hooks = [HOOK, *filter(None, [environment.get(HOOKS_VARIABLE)])]
-        # Our package may be installed for another interpreter than LiteLLM: the path leads to it.
-        package = str(Path(__file__).resolve().parents[2])
-        paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-        if package not in paths:
-            paths.append(package)
-        # Without it the start waits for a download.
-        environment.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-        return environment | {
-            HOOKS_VARIABLE: ",".join(hooks),
-            "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONUNBUFFERED": "1",
-            FILE_VARIABLE: str(self._settings.file),
-            STATE_VARIABLE: str(self._settings.state),
-            GRACE_VARIABLE: str(self._settings.grace_s),
-            KEEP_ALIVE_VARIABLE: str(self._settings.keep_alive_s),
-        }
 
     def _came_up(self, groups: int) -> None:
         self._is_up = self._was_up = True
@@ -352,34 +307,16 @@ class Supervisor:
 
     # -- around it
 
-    def _is_refused(self) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
-        try:
-            socket.create_connection((host, self._settings.port), KNOCK_WITHIN_S).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False  # busy, not gone
-        return False
-
     def _await_port(self) -> None:
         """Wait until the port is free: LiteLLM would take another one (proxy_cli.py, port 4000) or fail."""
-        settings = self._settings
+        host, port = self._settings.host, self._settings.port
         deadline = time.monotonic() + PORT_FREE_WITHIN_S
-        while True:
-            family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((settings.host, settings.port))
-                except OSError as error:
-                    if time.monotonic() > deadline or self._is_told_to_stop():
-                        raise _UsageError(
-                            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}\n"
-                            "  hint: see who has it with `aibackend ports`, or correct deploy.url"
-                        ) from error
-                else:
-                    return
+        while (trouble := listening_trouble(host, port)) is not None:
+            if time.monotonic() > deadline or self._is_told_to_stop():
+                raise _UsageError(
+                    f"{host}:{port} cannot be listened on: {trouble}\n"
+                    "  hint: see who has it with `aibackend ports`, or correct deploy.url"
+                )
             self._notify.alive()
             time.sleep(TICK_S)
 
@@ -429,21 +366,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def parse(arguments: Sequence[str]) -> Settings:
-    """Read the command line of `python -m pytest_aibackend.serving`; exits with 2 when it is wrong."""
-    import argparse
-
-    parser = argparse.ArgumentParser(prog="python -m pytest_aibackend.serving")
-    parser.add_argument("--file", type=Path, required=True)
-    parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--pidfile", type=Path)
-    parser.add_argument("--grace", type=int, default=30, dest="grace_s")
-    parser.add_argument("--keep-alive", type=int, default=75, dest="keep_alive_s")
-    parser.add_argument("arguments", nargs="*")
-    given = vars(parser.parse_args(arguments))
-    return Settings(**{**given, "arguments": tuple(given["arguments"])})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_aibackend.deploy.serve import ServeError, ServeOptions, serve, serving_command
-from pytest_aibackend.serving.supervisor import Settings, parse
+from pytest_aibackend.serving.settings import Settings, parse
 from pytest_aibackend.sources.backend import Backend, load_backend
 
 PYTHON = "/opt/litellm/bin/python"

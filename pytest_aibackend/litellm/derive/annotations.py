@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import datetime as dt
 import enum
+import math
 import re
 import types
 import typing
@@ -145,7 +146,7 @@ def json_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 # not a number
+        if not math.isfinite(value):
             raise TypeError("no JSON number")
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if isinstance(value, list | tuple):
