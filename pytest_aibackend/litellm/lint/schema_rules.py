@@ -55,6 +55,12 @@ _LISTED: Final = {
     ("model_info", "mode"): "model_mode",
 }
 _SHAPED: Final = ("model_group_alias", *FALLBACK_KINDS)
+_FORMS: Final = {
+    **dict.fromkeys(FALLBACK_KINDS, "write a list of mappings: - name: [first, second]"),
+    "default_fallbacks": "write a list of names: [first, second]",
+    "model_group_alias": "write a mapping: alias: model group",
+    "model_list": "begin each deployment with - model_name:",
+}
 _REFUSED: Final = ("health_check_interval", "health_check_concurrency")  # by router_settings
 _NOUNS: Final = {
     "string": "text",
@@ -357,6 +363,8 @@ def _shown(key: Any, value: Any) -> str:
 
 def _type_hint(departure: Departure) -> str:
     value, wanted = departure.value, departure.wanted
+    if 1 <= len(departure.path) <= 2 and departure.path[-1] in _FORMS:
+        return _FORMS[departure.path[-1]]
     if "string" in wanted and isinstance(value, (int, float, dt.date)):
         return "put it in quotes"
     if isinstance(value, str) and any(kind in wanted for kind in ("integer", "number")):

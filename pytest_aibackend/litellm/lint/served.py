@@ -28,7 +28,7 @@ class Served:
     ]  # what a deployment is called besides: its id, its provider's own name of the model
     stripped: frozenset[str]  # names without their providers
     wildcards: re.Pattern[str] | None
-    is_known: bool  # not where a database may hold more models
+    is_known: bool  # not where a database may hold more models, nor where no deployment could be read
     schema: Schema
 
     @cached_property
@@ -80,7 +80,8 @@ def _collect(context: LintContext) -> Served:
         hidden=frozenset(_hidden(document)),
         stripped=frozenset(name.partition("/")[2] for name in groups if "/" in name),
         wildcards=re.compile("|".join(patterns), re.DOTALL) if patterns else None,
-        is_known=not (stored or (context.environment or {}).get("STORE_MODEL_IN_DB")),
+        is_known=bool(document.deployments)
+        and not (stored or (context.environment or {}).get("STORE_MODEL_IN_DB")),
         schema=context.schema,
     )
 
