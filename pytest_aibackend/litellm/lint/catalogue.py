@@ -58,7 +58,8 @@ __all__ = [
 RULE_MODULES: Final = (
     "reading",
     "including",
-    "schema_rules",
+    "key_rules",
+    "value_rules",
     "model_list",
     "master_key",
     "environment",

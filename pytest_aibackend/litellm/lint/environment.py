@@ -8,7 +8,7 @@ from typing import Final
 
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
-from pytest_aibackend.litellm.lint.schema_rules import dotted
+from pytest_aibackend.litellm.lint.departed import dotted
 from pytest_aibackend.sources.secrets import is_secret_key
 
 __all__ = [

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.departed import dotted
 from pytest_aibackend.litellm.lint.endpoints import address_in_deployment
-from pytest_aibackend.litellm.lint.schema_rules import dotted
 from pytest_aibackend.litellm.lint.token_shapes import kind_of_secret
 from pytest_aibackend.sources.addresses import address_of
 from pytest_aibackend.sources.secrets import is_placeholder, is_secret_key

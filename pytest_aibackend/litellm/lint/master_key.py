@@ -8,7 +8,7 @@ from typing import Final
 
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
-from pytest_aibackend.litellm.lint.schema_rules import departures_of, dotted
+from pytest_aibackend.litellm.lint.departed import departures_of, dotted
 from pytest_aibackend.litellm.lint.shape import Kind
 
 __all__ = ["master_key_literal", "master_key_misplaced", "master_key_unnamed", "master_key_weak"]

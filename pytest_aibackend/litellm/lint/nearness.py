@@ -35,17 +35,21 @@ class Nearness:
         return self._found[asked]
 
 
+def _fold(word: str) -> str:
+    return word.casefold().replace("-", "_")
+
+
 def _near(word: str, known: Collection[str]) -> str | None:
-    folded = {name.casefold().replace("-", "_"): name for name in known}
-    simple = word.casefold().replace("-", "_")
+    folded = {_fold(name): name for name in known}
+    simple = _fold(word)
     close = simple if simple in folded else suggest(simple, folded)
     return folded[close] if close else None
 
 
 def _typo_of(word: str, known: Collection[str]) -> str | None:
-    simple = word.casefold().replace("-", "_")
+    simple = _fold(word)
     most = 1 if len(simple) < 8 else 2
-    close = [(distance, name) for name in known if (distance := _distance(simple, name, most)) <= most]
+    close = [(distance, name) for name in known if (distance := _distance(simple, _fold(name), most)) <= most]
     return min(close)[1] if close else None
 
 

@@ -1,0 +1,141 @@
+"""Values that LiteLLM cannot use: of another type, not among those it knows, too small or too large."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pytest_aibackend.findings import Severity
+from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.departed import departures_of, dotted, nearness_of
+from pytest_aibackend.litellm.lint.document import FALLBACK_KINDS
+from pytest_aibackend.litellm.lint.shape import Departure, Kind, type_name
+from pytest_aibackend.litellm.schema import Schema
+from pytest_aibackend.sources.secrets import is_secret_key, show_value
+from pytest_aibackend.sources.wording import listed
+
+__all__: list[str] = []
+
+_LISTED: Final = {
+    ("router_settings", "routing_strategy"): "routing_strategy",
+    ("cache_params", "type"): "cache_type",
+    ("model_info", "mode"): "model_mode",
+}
+_SHAPED: Final = ("model_group_alias", *FALLBACK_KINDS)
+_FORMS: Final = {
+    **dict.fromkeys(FALLBACK_KINDS, "write a list of mappings: - name: [first, second]"),
+    "default_fallbacks": "write a list of names: [first, second]",
+    "model_group_alias": "write a mapping: alias: model group",
+    "model_list": "begin each deployment with - model_name:",
+}
+_NOUNS: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+    "date": "a date",
+}
+
+
+@lint_rule(
+    "wrong-type",
+    where="types/router.py, LiteLLM_Params; router.py, Router.__init__; proxy/_types.py (1.106.2)",
+)
+def wrong_type(context: LintContext) -> Iterator[LintProblem]:
+    """A value is of another type than LiteLLM uses: a word for a number, a list for a mapping.
+
+    Under `litellm_params` LiteLLM drops the deployment; under `router_settings` nothing looks at the type,
+    so that `num_retries: "1"` retries nothing and `timeout: 25s` fails every request; a section that is no
+    mapping is passed over or stops LiteLLM. Write the value as the message says.
+    """
+    for departure in departures_of(context, Kind.TYPE):
+        if len(departure.path) > 2 and departure.path[1] in _SHAPED:
+            continue  # alias-shape and fallback-shape speak of them
+        key = departure.path[-1] if departure.path else None
+        wanted = " or ".join(_NOUNS[kind] for kind in departure.wanted)
+        yield LintProblem(
+            path=departure.path,
+            message=f"{dotted(departure.path)} is {_shown(key, departure.value)}, and should be {wanted}",
+            hint=_type_hint(departure),
+            severity=Severity.WARNING if departure.inferred or departure.on_unknown == "stored" else None,
+        )
+
+
+@lint_rule(
+    "unknown-value", where="router_utils/routing_groups.py; types/caching.py; types/router.py (1.106.2)"
+)
+def unknown_value(context: LintContext) -> Iterator[LintProblem]:
+    """A value is not among those that LiteLLM knows, such as a routing strategy or a type of cache.
+
+    LiteLLM refuses to start, drops the deployment, or goes on as if nothing had been set. Write one of the
+    values that the message names.
+    """
+    near = nearness_of(context)
+    for departure in departures_of(context, Kind.VALUE):
+        key = departure.path[-1]
+        allowed = _allowed(context.schema, departure)
+        in_guardrail = departure.path[0] == "guardrails"  # whose classes do not mind the case
+        if departure.value in allowed or (in_guardrail and str(departure.value).lower() in allowed):
+            continue
+        texts = [each for each in allowed if isinstance(each, str)]
+        meant = near.find(departure.value, texts) if isinstance(departure.value, str) else None
+        yield LintProblem(
+            path=departure.path,
+            message=f"{dotted(departure.path)} is {show_value(key, departure.value)};"
+            f" LiteLLM knows {listed(allowed, shown=12)}",
+            hint=f"did you mean {meant!r}?" if meant else "write one of these",
+            severity=Severity.WARNING if departure.on_unknown == "stored" else None,
+        )
+
+
+@lint_rule("value-out-of-range", where="proxy/_types.py, ConfigGeneralSettings; types/router.py (1.106.2)")
+def value_out_of_range(context: LintContext) -> Iterator[LintProblem]:
+    """A number is smaller or larger than LiteLLM allows.
+
+    LiteLLM refuses to start, drops the deployment, or never comes to the limit. Write a number within the
+    bounds.
+    """
+    for departure in departures_of(context, Kind.RANGE):
+        yield LintProblem(
+            path=departure.path,
+            message=f"{dotted(departure.path)} is {departure.value}, and must be {departure.wanted[0]}",
+            hint=f"write a number that is {departure.wanted[0]}",
+        )
+
+
+def _allowed(schema: Schema, departure: Departure) -> tuple[Any, ...]:
+    """Return the values allowed for a key: LiteLLM's own lists know more than its types."""
+    kind = _LISTED.get((departure.section, str(departure.path[-1])))
+    return tuple(sorted(schema.values(kind))) if kind else departure.allowed
+
+
+def _noun(value: Any) -> str:
+    kind = type_name(value)
+    return _NOUNS.get(kind, kind)
+
+
+def _shown(key: Any, value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return _noun(value)
+    if is_secret_key(key):
+        return _noun(value)
+    return f"the text {show_value(key, value)}" if isinstance(value, str) else show_value(key, value)
+
+
+def _type_hint(departure: Departure) -> str:
+    value, wanted = departure.value, departure.wanted
+    if 1 <= len(departure.path) <= 2 and departure.path[-1] in _FORMS:
+        return _FORMS[departure.path[-1]]
+    if "string" in wanted and isinstance(value, (int, float, dt.date)):
+        return "put it in quotes"
+    if isinstance(value, str) and any(kind in wanted for kind in ("integer", "number")):
+        return "write the number alone, without quotes or unit"
+    if isinstance(value, str) and "boolean" in wanted:
+        return "write true or false, without quotes"
+    if "array" in wanted and not isinstance(value, dict):
+        return "write a list: [first, second], or one item a line after -"
+    return "look at the indentation, and at LiteLLM's documentation for the key"
