@@ -33,6 +33,35 @@ PLACED = {
     "guardrail": "guardrails[]",
     "guardrail_params": "guardrails[].litellm_params",
     "mcp_server": "mcp_servers.*",
+    "prompt": "prompts[]",
+    "prompt_params": "prompts[].litellm_params",
+    "policy": "policies.*",
+    "policy_guardrails": "policies.*.guardrails",
+    "policy_condition": "policies.*.condition",
+    "policy_attachment": "policy_attachments[]",
+    "agent_of_list": "agent_list[]",
+    "credential": "credential_list[]",
+    "search_tool": "search_tools[]",
+    "search_tool_params": "search_tools[].litellm_params",
+    "vector_store": "vector_store_registry[]",
+    "vector_store_params": "vector_store_registry[].litellm_params",
+    "worker": "worker_registry[]",
+    "assistants": "assistant_settings",
+    "vertex_config": "default_vertex_config",
+    "mcp_tool": "mcp_tools[]",
+    "files_provider": "files_settings[]",
+    "finetune_provider": "finetune_settings[]",
+    "jwt_auth": "general_settings.litellm_jwtauth",
+}
+NEWER = {
+    "agent": "agents[]",
+    "sandbox_tool": "sandbox_tools[]",
+    "sandbox_tool_params": "sandbox_tools[].litellm_params",
+}
+# Objects of Python's, which the module `litellm` has among its settings.
+NO_SETTINGS = {
+    *("aclient_session", "client_session", "encoding", "guardrail_name_config_map"),
+    *("secret_manager_client", "sync_transport", "vector_store_index_registry"),
 }
 # Read by LiteLLM's code; its own class for general_settings has none of them.
 UNDECLARED = {
@@ -124,14 +153,34 @@ def test_three_release_lines_and_the_pinned_one_are_shipped() -> None:
 
 def test_is_a_valid_schema_and_says_all_about_every_key(schema: Schema) -> None:
     Draft202012Validator.check_schema(schema.document)
-    assert {name: schema.section(name).route for name in PLACED} == PLACED
+    routes = {name: section.route for name, section in schema.sections.items() if section.route is not None}
+    newer = NEWER if schema.line == NEWEST else {name: NEWER[name] for name in NEWER.keys() & routes.keys()}
+    assert routes == PLACED | newer
     fates = {section.on_unknown for section in schema.sections.values()}
     assert fates <= {"rejected", "warned", "ignored", "stored", "forwarded"}
-    for name in PLACED:
+    for name in routes:
         for key in schema.section(name).keys.values():
             assert key.schema["x-litellm"]["section"] == name
             assert all(re.fullmatch(r"[\w./-]+\.py:\d+", place) for place in key.reads), key
             assert key.reads or name == "litellm_settings", key
+
+
+def test_settings_have_a_type() -> None:
+    schema = load_schema(NEWEST)
+    untyped = {
+        name: {key.name for key in section.keys.values() if not key.types and not key.allowed}
+        for name, section in schema.sections.items()
+        if section.route is not None and section.on_unknown not in {"forwarded", "stored"}
+    }
+    assert untyped.pop("litellm_settings") == NO_SETTINGS
+    assert len(untyped.pop("cache_params")) < 20  # those of redis-py that only a program can give
+    assert {name: keys for name, keys in untyped.items() if keys} == {}
+
+
+def test_a_description_is_litellms_own() -> None:
+    told = [key.schema["description"] for key in keys_of(load_schema(NEWEST)) if "description" in key.schema]
+    assert len(told) > 200
+    assert all(0 < len(text) <= 300 for text in told)
 
 
 def test_knows_what_people_write(schema: Schema) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
-from pytest_aibackend.litellm.derive import additions, records, sections, values
+from pytest_aibackend.litellm.derive import additions, classes, records, sections, values
 from pytest_aibackend.litellm.derive.annotations import Types
+from pytest_aibackend.litellm.derive.places import PLACES, section_of
 from pytest_aibackend.litellm.derive.reads import scan
 from pytest_aibackend.litellm.schema.patterns import REFERENCE
 
@@ -24,7 +26,16 @@ _SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "guardrail": ("guardrails[]", "ignored"),
     "guardrail_params": ("guardrails[].litellm_params", "forwarded"),
     "mcp_server": ("mcp_servers.*", "ignored"),
+    **{place.name: (place.route, place.on_unknown) for place in PLACES},
 }
+_REQUIRED: Final[dict[str, tuple[str, ...]]] = {
+    "deployment": ("litellm_params", "model_name"),
+    "litellm_params": ("model",),
+    "guardrail": ("guardrail_name", "litellm_params"),
+    **{place.name: place.required for place in PLACES},
+}
+_INSTEAD: Final = {place.name: place.instead for place in PLACES if place.instead is not None}
+_ROUTE: Final = re.compile(r"(?:(?P<holder>.*)\.)?(?P<key>[^.\[\]*]+)(?P<step>\[\]|\.\*)?")
 
 
 def derive() -> dict[str, Any]:
@@ -34,18 +45,19 @@ def derive() -> dict[str, Any]:
     litellm.suppress_debug_info = True
 
     types, reads = Types(), scan()
-    built = {name: getattr(sections, name)(types, reads) for name in ("top_level", *_SECTIONS)}
+    built = {name: getattr(sections, name)(types, reads) for name in sections.__all__}
+    built |= {place.name: section_of(place, types) for place in PLACES}
+    classes.apply(built, types)
     unknown = additions.apply(built)
     top = built.pop("top_level").properties("")
     definitions = {
-        name: records.definition(section, name, _SECTIONS[name][1], _SECTIONS[name][0])
-        for name, section in built.items()
+        name: records.definition(built[name], name, fate, route) for name, (route, fate) in _SECTIONS.items()
     }
     for name, fates in unknown.items():
         if name in definitions:
             definitions[name]["x-litellm"]["unknown"] = fates
-    definitions["reference"] = {"type": "string", "pattern": REFERENCE}
     _join(top, definitions)
+    definitions["reference"] = {"type": "string", "pattern": REFERENCE}
     definitions |= records.collect(types, definitions, reads)
     version = values.version()
     return {
@@ -79,32 +91,29 @@ def text_of(schema: dict[str, Any]) -> str:
 
 
 def _join(top: dict[str, Any], definitions: dict[str, Any]) -> None:
-    """Put the sections where they belong."""
-
-    def refer(
-        holder: dict[str, Any], key: str, name: str, *, listed: bool = False, mapped: bool = False
-    ) -> None:
-        about = holder.setdefault(key, {"x-litellm": {"section": "", "reads": []}})["x-litellm"]
+    """Put the sections where they belong; leave out those that this version does not read."""
+    holders = {
+        "": top,
+        **{about["x-litellm"]["route"]: about["properties"] for about in definitions.values()},
+    }
+    for name, (route, _fate) in _SECTIONS.items():
+        match = _ROUTE.fullmatch(route)
+        assert match is not None, route
+        holder, key = holders.get(match["holder"] or ""), match["key"]
+        if holder is None or key not in holder:
+            del definitions[name], holders[route]
+            continue
         target: dict[str, Any] = {"$ref": f"#/$defs/{name}"}
-        if listed:
+        if name in _INSTEAD:
+            target = {"anyOf": [target, _INSTEAD[name]]}
+        if match["step"] == "[]":
             target = {"type": ["array", "null"], "items": target}
-        if mapped:
+        elif match["step"]:
             target = {"type": ["object", "null"], "additionalProperties": target}
-        holder[key] = {**target, "x-litellm": about}
-
-    for name in ("general_settings", "litellm_settings", "router_settings"):
-        refer(top, name, name)
-    refer(top, "model_list", "deployment", listed=True)
-    refer(top, "guardrails", "guardrail", listed=True)
-    refer(top, "mcp_servers", "mcp_server", mapped=True)
-    refer(definitions["litellm_settings"]["properties"], "cache_params", "cache_params")
-    deployment, guardrail = definitions["deployment"], definitions["guardrail"]
-    for name in ("litellm_params", "model_info"):
-        refer(deployment["properties"], name, name)
-    refer(guardrail["properties"], "litellm_params", "guardrail_params")
-    deployment.update(type="object", required=["litellm_params", "model_name"])
-    definitions["litellm_params"].update(type="object", required=["model"])
-    guardrail.update(type="object", required=["guardrail_name", "litellm_params"])
+        known = {word: holder[key][word] for word in ("description", "x-litellm") if word in holder[key]}
+        holder[key] = target | known
+        if _REQUIRED.get(name):
+            definitions[name].update(type="object", required=sorted(_REQUIRED[name]))
 
 
 def _lines(value: Any, depth: int) -> str:

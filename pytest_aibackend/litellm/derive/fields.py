@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 import typing
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ __all__ = ["Key", "Section", "hints_of"]
 
 _READS: Final = 2  # places named for a key: where it is declared, and where it is read first
 _LONG: Final = 60  # a longer default is a table
+_TOLD: Final = 300  # letters of a description
 _FIRST: Final = (
     "proxy/proxy_server.py",
     "router.py",
@@ -33,7 +35,8 @@ class Key:
     schema: dict[str, Any] = field(default_factory=dict)
     default: tuple[Any, ...] = ()  # one value, or none
     declared: str | None = None  # where its type stands
-    inferred: bool = False  # the type is that of the default
+    inferred: bool = False  # LiteLLM does not enforce the type: it is that of the default, or an annotation
+    description: str | None = None  # LiteLLM's own words
     note: str | None = None
     reads: set[str] = field(default_factory=set)
 
@@ -72,13 +75,14 @@ class Section:
         """Add the fields of a pydantic model or TypedDict."""
         if owner is None:
             return
-        converted = _converted(owner)
+        converted, told = _converted(owner), _descriptions(owner)
         for name, (annotation, default, limits) in fields_of(owner).items():
             if name in without:
                 continue
             hint = Any if name in converted else annotation
             new = name not in self.keys
             self.add(name, hint, default, place=source.field_place(owner, name), limits=limits)
+            self.keys[name].description = self.keys[name].description or told.get(name)
             if new and is_typed_dict(owner):
                 self.keys[name].schema = _unenforced(self.keys[name].schema)
 
@@ -90,6 +94,13 @@ class Section:
                 continue
             default = parameter.default if parameter.default is not parameter.empty else ...
             self.add(name, hints.get(name, Any), default, place=places.get(name))
+
+    def add_unenforced(self, name: str, key: Key) -> None:
+        """Add a key as a function declares it that may be called with anything."""
+        self.add(name, place=key.declared)
+        known = self.keys[name]
+        if not known.schema and (schema := _unenforced(key.schema)) and "$ref" not in str(schema):
+            known.schema, known.inferred = schema, True
 
     def add_names(self, names: Iterable[str], place: str | None = None) -> None:
         """Add keys of which only the name is known."""
@@ -149,6 +160,15 @@ def _converted(owner: type) -> set[str]:
     }
 
 
+def _descriptions(owner: type) -> dict[str, str]:
+    """Return what LiteLLM says of the fields of a pydantic model, the first sentences of it."""
+    if is_typed_dict(owner):
+        return {}
+    fields = typing.cast("Any", owner).model_fields
+    told = {info.alias or name: " ".join((info.description or "").split()) for name, info in fields.items()}
+    return {name: textwrap.shorten(text, _TOLD, placeholder=" ...") for name, text in told.items() if text}
+
+
 def _unenforced(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a type that is a note for readers: nothing refuses 0.7 or another word there."""
     if any("enum" in part for part in (schema, *schema.get("anyOf", ()))):
@@ -168,7 +188,8 @@ def _property(key: Key, section: str | None) -> dict[str, Any]:
     if key.note:
         about["note"] = key.note
     default = {"default": key.default[0]} if key.default and key.default[0] is not None else {}
-    return {**key.schema, **default, "x-litellm": about}
+    told = {"description": key.description} if key.description else {}
+    return {**key.schema, **default, **told, "x-litellm": about}
 
 
 def _kind(defaults: list[Any]) -> type | None:

@@ -162,7 +162,7 @@ def litellm_params(types: Types, reads: Reads) -> Section:
         if callable(function):
             loose.add_signature(function, _function_places(function))
     for name, key in loose.keys.items():
-        section.add(name, place=key.declared)
+        section.add_unenforced(name, key)
     section.add_names(
         find("types.utils:all_litellm_params") or (), _name_place("types/utils.py", "all_litellm_params")
     )
@@ -205,9 +205,14 @@ def guardrail_params(types: Types, reads: Reads) -> Section:
 
 
 def mcp_server(types: Types, reads: Reads) -> Section:
-    """Return the keys of one MCP server."""
-    section = Section(types)
+    """Return the keys of one MCP server: what is read by name, with the types of the class it ends in."""
+    section, known = Section(types), Section(types, lax=True)
     section.add_reads(reads, ("mcp_servers", ANY))
+    known.add_class(find("types.mcp_server.mcp_server_manager:MCPServer"))
+    for name in section.keys.keys() & known.keys.keys():
+        section.keys[name].schema = known.keys[name].schema
+        section.keys[name].inferred = False
+        section.keys[name].declared = known.keys[name].declared
     return section
 
 

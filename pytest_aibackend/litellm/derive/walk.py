@@ -40,7 +40,8 @@ _WRAPPERS: Final = {
 }
 _WORD: Final = re.compile("|".join((*NAMES, *PARTS, "get_config", "general_", "settings")))
 _METHODS: Final = frozenset(
-    {*dir(dict), *dir(list), "dict", "json", "model_dump", "model_copy", "model_fields"}
+    {*dir(dict), *dir(list), *dir(str), "dict", "json", "model_extra", "model_fields_set"}
+    | {f"model_{name}" for name in ("copy", "dump", "dump_json", "fields", "validate")}
 )
 _COMMON: Final = 3  # functions of one name; more of them say nothing about who is called
 
@@ -171,7 +172,12 @@ class _FileWalk(ast.NodeVisitor):
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr in _READERS and node.args:
             self._read(self._route(function.value), node.args[0], node, node.args[1:2])
-        if isinstance(function, ast.Name) and function.id in {"getattr", "hasattr"} and len(node.args) > 1:
+        if (
+            isinstance(function, ast.Name)
+            and function.id in {"getattr", "hasattr"}
+            and len(node.args) > 1
+            and not _METHODS.intersection(self._texts(node.args[1]))
+        ):
             self._read(self._route(node.args[0]), node.args[1], node, node.args[2:3])
         self._hand_over(node)
 
