@@ -33,9 +33,10 @@ def import_config(
     a bug of ours. But for 0 nothing is written.
     """
     try:
-        config, inputs = read_config(path)
-        refuse_overwriting(directory, list(FILES.values()), inputs, force=force)
-        imported = translate(config, port=port, origin=str(path))
+        original = read_config(path)
+        refuse_overwriting(directory, list(FILES.values()), original.files, force=force)
+        imported = translate(original.data, port=port, locate=original.locate)
+        imported.notes.remarks[:0] = original.remarks
         trial = try_out(imported, path.name)
         if trial.errors:
             return _refuse([text for finding in trial.errors for text in _lines(finding)], REFUSED)

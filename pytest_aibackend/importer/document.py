@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_aibackend.findings import suggest
+from pytest_aibackend.findings import Location, suggest
+from pytest_aibackend.findings import Path as Steps
 from pytest_aibackend.importer.words import REFERENCE
-from pytest_aibackend.sources import yaml_text
+from pytest_aibackend.litellm.lint.document import LintDocument
+from pytest_aibackend.litellm.lint.includes import read_regular_file
+from pytest_aibackend.litellm.plan.passthrough import OWN_SECTIONS
+from pytest_aibackend.litellm.schema import load_schema
 
-__all__ = ["ImportRefusedError", "UnusablePathError", "read_config"]
+__all__ = ["ImportRefusedError", "Locate", "Original", "UnusablePathError", "anywhere", "read_config", "told"]
+
+Locate = Callable[[Steps], Location]
 
 _MAPPINGS: Final = ("litellm_settings", "general_settings", "environment_variables")
+_START: Final = "LiteLLM does not start with it"
+_ENTRY: Final = "write - model_name: NAME, and below it litellm_params: with model: PROVIDER/MODEL"
+_TOLERATED: Final = ("include-overrides", "include-repeated")
 
 
 class ImportRefusedError(Exception):
-    """The configuration cannot be imported; the text has a line for each reason, without secrets."""
+    """The configuration cannot be imported; the text has place, reason and remedy, without secrets."""
 
 
 class UnusablePathError(Exception):
@@ -25,122 +34,132 @@ class UnusablePathError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    document: yaml_text.Document
+class Original:
+    """What is imported."""
+
+    data: dict[Any, Any]  # with what it includes, without what only held anchors
+    files: tuple[Path, ...]  # that it was read from, included ones last
+    locate: Locate
+    remarks: tuple[str, ...]
 
 
-def read_config(path: Path) -> tuple[dict[Any, Any], tuple[Path, ...]]:
-    """Return what a configuration says, and the files that it was read from, included ones after it.
+def anywhere(_: Steps) -> Location:
+    """Return the place of a path in a configuration that no file holds."""
+    return Location(file="config.yaml")
+
+
+def read_config(path: Path) -> Original:
+    """Read a configuration.
 
     Raises UnusablePathError where the file itself cannot be read, ImportRefusedError for all else.
     """
     try:
-        first = _load(path)
+        raw = read_regular_file(str(path))
     except OSError as error:
         raise UnusablePathError(f"{path} cannot be read: {error.strerror}") from None
-    data, files = _with_includes(first)
-    reasons = _reasons(data, first if len(files) == 1 else None)
+    document = LintDocument.read(raw, str(path), str(path))
+    reasons = [*_troubles_of_files(document)] or [*_troubles_of_content(document)]
     if reasons:
-        raise ImportRefusedError("\n".join(f"{path}{reason}" for reason in reasons))
-    return data, tuple(files)
+        raise ImportRefusedError("\n".join(reasons))
+    anchors = _anchors(document)
+    data = {key: value for key, value in document.data.items() if key not in ("include", *anchors)}
+    return Original(
+        data,
+        tuple(Path(file.path) for file in document.files if file.path),
+        document.locate,
+        (
+            *(f"{each.location}: {each.message}" for each in document.include_problems),
+            *(f"{key!r} only held anchors; what refers to them is written out" for key in anchors),
+        ),
+    )
 
 
-def _load(path: Path) -> _File:
-    with path.open("rb") as file:
-        raw = file.read(yaml_text.MAX_BYTES + 1)
-    document, problems = yaml_text.parse(raw)
-    if document is None or not isinstance(document.data, dict):
-        lines = [
-            f"{path}:{each.line or 1}:{each.column or 1}: {each.message}\n  hint: {each.hint}"
-            for each in problems
-        ]
-        raise ImportRefusedError("\n".join(lines) or f"{path} is no mapping (key: value)")
-    return _File(path, document)
+def told(place: Location, message: str, hint: str) -> str:
+    """Return a reason as it is printed."""
+    return f"{place}: {message}\n  hint: {hint}"
 
 
-def _with_includes(first: _File) -> tuple[dict[Any, Any], list[Path]]:
-    """Merge what `include:` names: lists grow, others are replaced (proxy, config_includes.py)."""
-    data, seen = dict(first.document.data), [first.path.resolve()]
-    pending = _included(first, first.path)
-    while pending:
-        path = pending.pop(0)
-        if path.resolve() in seen:
-            continue
-        seen.append(path.resolve())
-        try:
-            file = _load(path)
-        except OSError as error:
-            message = f"{first.path} includes {path}, which cannot be read: {error.strerror}"
-            raise ImportRefusedError(message) from None
-        for key, value in file.document.data.items():
-            old = data.get(key)
-            data[key] = [*old, *value] if isinstance(old, list) and isinstance(value, list) else value
-        pending += _included(file, first.path)
-    data.pop("include", None)
-    return data, seen
+def _troubles_of_files(document: LintDocument) -> Iterator[str]:
+    for file in document.files:
+        for each in file.problems:
+            place = Location(file=file.display, line=each.line or 1, column=each.column or 1)
+            yield told(place, each.message, each.hint)
+        if file.data is None and not file.problems:
+            yield told(
+                file.locate(()), "the file is no mapping (key: value)", "write model_list: and what follows"
+            )
+    for problem in document.include_problems:
+        if problem.rule not in _TOLERATED:
+            yield told(problem.location, problem.message, problem.hint)
 
 
-def _included(file: _File, root: Path) -> list[Path]:
-    listed = file.document.data.get("include", [])
-    if not (isinstance(listed, list) and all(isinstance(name, str) for name in listed)):
-        raise ImportRefusedError(
-            f"{file.path}: include must be a list of files; LiteLLM does not start with it"
-        )
-    beside = [file.path.parent / name for name in listed]
-    return [
-        path if path.exists() or not (root.parent / name).exists() else root.parent / name
-        for path, name in zip(beside, listed, strict=True)
-    ]
-
-
-def _reasons(data: Mapping[Any, Any], file: _File | None) -> list[str]:
-    """Return why LiteLLM itself would not start with it, or serve nothing."""
-    reasons = []
-
-    def say(message: str, *path: Any) -> None:
-        line, column = file.document.locate(path) if file else (0, 0)
-        reasons.append(f":{line}:{column}: {message}" if line else f": {message}")
-
+def _troubles_of_content(document: LintDocument) -> Iterator[str]:
+    """Yield why LiteLLM itself would not start with it, or serve nothing."""
+    data = document.data
     listed = data.get("model_list")
     if not isinstance(listed, list) or not listed:
-        near = suggest("model_list", [key for key in data if key != "model_list"])
+        near = suggest("model_list", [str(key) for key in data if key != "model_list"])
         near = near or next((key for key in ("models", "model") if key in data), None)
-        meant = f"; did you mean it where it says {near!r}?" if near else ""
-        say(
-            f"there is no model_list with deployments in it: LiteLLM would serve nothing{meant}", "model_list"
+        yield told(
+            document.locate((near or "model_list",)),
+            "there is no model_list with deployments in it: LiteLLM would serve nothing",
+            f"write model_list where it says {near!r}" if near else f"write model_list:, {_ENTRY[6:]}",
         )
     for place, entry in enumerate(listed if isinstance(listed, list) else ()):
-        trouble = _trouble(entry)
-        if trouble:
-            say(f"model_list[{place}] {trouble}", "model_list", place)
+        if trouble := _trouble(entry):
+            message, hint = trouble
+            yield told(document.locate(("model_list", place)), f"model_list[{place}] {message}", hint)
     for name in _MAPPINGS:
         if data.get(name) is not None and not isinstance(data[name], dict):
-            say(f"{name} is no mapping (key: value): LiteLLM does not start with it", name)
+            hint = "write its settings below it, indented, as key: value"
+            yield told(document.locate((name,)), f"{name} is no mapping (key: value): {_START}", hint)
     for path in _unwritable(data, ()):
-        say(f"{'.'.join(map(str, path))} is binary, which the sources cannot hold", *path)
-    return reasons
+        message = f"{'.'.join(map(str, path))} is binary, which the sources cannot hold"
+        yield told(document.locate(path), message, "write text in its place, without !!binary")
 
 
-def _trouble(entry: Any) -> str | None:
+def _trouble(entry: Any) -> tuple[str, str] | None:
+    """Return what is wrong with an entry of the model list, and the remedy."""
     if not isinstance(entry, dict):
-        return "is no mapping (key: value): LiteLLM does not start with it"
+        return f"is no mapping (key: value): {_START}", _ENTRY
     name, params = entry.get("model_name"), entry.get("litellm_params")
     if not isinstance(name, str):
-        return "has no model_name that is text: LiteLLM does not start with it; a number stands in quotes"
+        return (
+            f"has no model_name that is text: {_START}",
+            "name it; a number, yes, no or off stands in quotes",
+        )
     if not isinstance(params, dict):
-        return f"({name!r}) has no litellm_params: LiteLLM does not start with it"
+        return f"({name!r}) has no litellm_params: {_START}", _ENTRY
     if not isinstance(params.get("model"), str):
-        return f"({name!r}) has no litellm_params.model that is text; write provider/model"
+        return f"({name!r}) has no litellm_params.model that is text: {_START}", "write model: PROVIDER/MODEL"
     if not isinstance(entry.get("model_info") or {}, dict):
-        return f"({name!r}) has a model_info that is no mapping (key: value)"
+        return (
+            f"({name!r}) has a model_info that is no mapping (key: value): {_START}",
+            "write it as key: value",
+        )
     if isinstance(params.get("api_key"), int | float):
-        return f"({name!r}) has a number for api_key, and LiteLLM drops it; write {REFERENCE}NAME or quote it"
+        return f"({name!r}) has a number for api_key: LiteLLM drops it", f"write {REFERENCE}NAME, or quote it"
     return None
 
 
-def _unwritable(value: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+def _unwritable(value: Any, path: Steps) -> Iterator[Steps]:
     if isinstance(value, bytes):
-        return [path]
+        yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, item in items for found in _unwritable(item, (*path, key))]
+    for key, item in items:
+        yield from _unwritable(item, (*path, key))
+
+
+def _anchors(document: LintDocument) -> list[Any]:
+    """Return the sections that are there for their anchors alone: LiteLLM reads none of that name."""
+    aliased = {each for file in document.files if file.document for each in file.document.aliased}
+    if not aliased:
+        return []
+    read = {*load_schema().section("").keys, *OWN_SECTIONS}
+    return [key for key, value in document.data.items() if key not in read and _holds(value, aliased)]
+
+
+def _holds(value: Any, aliased: set[int]) -> bool:
+    items: Mapping[Any, Any] | list[Any] = value if isinstance(value, (dict, list)) else []
+    members = items.values() if isinstance(items, dict) else items
+    return id(value) in aliased or any(id(member) in aliased for member in members)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pytest_aibackend.importer.document import ImportRefusedError
+from pytest_aibackend.importer.document import ImportRefusedError, Locate, anywhere, told
 from pytest_aibackend.importer.words import REFERENCE, deployments_of, kind_of
 from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder, is_secret_key
 
@@ -23,6 +23,8 @@ _NAMED: Final[Mapping[Path, str]] = {
 }
 _VAGUE: Final = ("KEY", "API_KEY", "TOKEN", "SECRET", "PASSWORD", "AUTHORIZATION", "API_BASE")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_IN_LISTS: Final = f"LiteLLM resolves no {REFERENCE}NAME there"
+_TAKE_OUT: Final = "take it out of the file first; what an import writes holds no secrets"
 _MENTIONED: Final = re.compile(rf"{REFERENCE}([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -36,7 +38,7 @@ class SecretMove:
 
 
 def move_secrets(
-    config: Mapping[Any, Any], origin: str = "config.yaml"
+    config: Mapping[Any, Any], locate: Locate = anywhere
 ) -> tuple[dict[Any, Any], tuple[SecretMove, ...]]:
     """Return the configuration with references to the environment in place of secrets, and what was moved.
 
@@ -46,7 +48,12 @@ def move_secrets(
     mover = _Mover(config)
     moved = mover.walk(config, ())
     if mover.stuck:
-        raise ImportRefusedError("\n".join(f"{origin}: {reason}" for reason in mover.stuck))
+        raise ImportRefusedError(
+            "\n".join(
+                told(locate(path), f"{_where(config, path)} holds a secret in a list: {_IN_LISTS}", _TAKE_OUT)
+                for path in mover.stuck
+            )
+        )
     return moved, tuple(mover.moves)
 
 
@@ -64,7 +71,7 @@ class _Mover:
         self._own = {str(name) for name in variables} if isinstance(variables, dict) else set()
         self._variables: dict[str, str] = {}
         self.moves: list[SecretMove] = []
-        self.stuck: list[str] = []
+        self.stuck: list[Path] = []
 
     def walk(self, value: Any, path: Path, *, resolved: bool = True) -> Any:
         if isinstance(value, dict):
@@ -79,7 +86,7 @@ class _Mover:
         if not _is_secret(path, value):
             return value
         if not resolved:
-            self._get_stuck(path)
+            self.stuck.append(path)
             return value
         variable = self._variable(path, value)
         self.moves.append(SecretMove(path=path, where=_where(self._config, path), variable=variable))
@@ -88,16 +95,10 @@ class _Mover:
     def _member(self, value: Any, path: Path, *, resolved: bool) -> Any:
         if isinstance(value, str):
             if is_key_shaped(value):
-                self._get_stuck(path)
+                self.stuck.append(path)
             return value
         # Of lists within lists LiteLLM resolves nothing.
         return self.walk(value, path, resolved=resolved and isinstance(value, dict))
-
-    def _get_stuck(self, path: Path) -> None:
-        self.stuck.append(
-            f"{_where(self._config, path)} holds a secret in a list, where LiteLLM resolves no"
-            f" {REFERENCE}NAME; take it out of there first"
-        )
 
     def _variable(self, path: Path, value: str) -> str:
         known = self._variables.get(value)

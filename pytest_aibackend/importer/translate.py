@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pytest_aibackend.importer.deployments import translate_deployments
+from pytest_aibackend.importer.document import Locate, anywhere
 from pytest_aibackend.importer.notes import Notes
 from pytest_aibackend.importer.ports import infer_ports
 from pytest_aibackend.importer.secrets import SecretMove, move_secrets
 from pytest_aibackend.importer.settings import translate_settings
-from pytest_aibackend.importer.words import deployments_of
+from pytest_aibackend.importer.words import deployments_of, section_of
+from pytest_aibackend.litellm.lint.master_key import weakness
 from pytest_aibackend.litellm.yaml_emit import emit
 from pytest_aibackend.sources.backend import FILES
 
@@ -42,10 +44,11 @@ class Imported:
         }
 
 
-def translate(config: Mapping[Any, Any], *, port: int = 4000, origin: str = "config.yaml") -> Imported:
+def translate(config: Mapping[Any, Any], *, port: int = 4000, locate: Locate = anywhere) -> Imported:
     """Translate a configuration that `read_config` has passed. Raises ImportRefusedError."""
     notes = Notes()
-    safe, secrets = move_secrets(config, origin)
+    safe, secrets = move_secrets(config, locate)
+    _note_weak_key(config, secrets, notes)
     found = translate_deployments(safe, notes)
     groups = {entry["model_name"]: None for entry in deployments_of(safe)}
     mapped = {*found.exact_matches, *found.load_balancing}
@@ -76,3 +79,12 @@ def translate(config: Mapping[Any, Any], *, port: int = 4000, origin: str = "con
         "gateway": gateway,
     }
     return Imported(safe, sources, secrets, notes)
+
+
+def _note_weak_key(config: Mapping[Any, Any], secrets: tuple[SecretMove, ...], notes: Notes) -> None:
+    """Tell of a master key that is no good where it was: nobody sees it any more once it is a variable."""
+    for each in secrets:
+        if each.path == ("general_settings", "master_key"):
+            reason = weakness(section_of(config, "general_settings")["master_key"])
+            if reason:
+                notes.say(f"the master key that stood there {reason}; give {each.variable} a new one")

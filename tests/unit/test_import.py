@@ -69,7 +69,7 @@ def test_what_is_generated_means_the_same(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(path, "--output", tmp_path / "sources") == 0
-    original, moves = move_secrets(read_config(path)[0])
+    original, moves = move_secrets(read_config(path).data)
     assert differences(original, generated(tmp_path / "sources")) == []
     assert generate(tmp_path / "sources", check=True, output=None) == 0
     again = tmp_path / "again"
@@ -77,7 +77,7 @@ def test_what_is_generated_means_the_same(
     assert same_meaning(generated(tmp_path / "sources"), generated(again))
     said = capsys.readouterr()
     everything = said.out + said.err + "".join(raw.decode() for raw in written(tmp_path / "sources").values())
-    given = read_config(path)[0]
+    given = read_config(path).data
     for move in moves:
         value: Any = given
         for step in move.path:

@@ -11,7 +11,7 @@ from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, li
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted
 from pytest_aibackend.litellm.lint.shape import Kind
 
-__all__ = ["master_key_literal", "master_key_misplaced", "master_key_unnamed", "master_key_weak"]
+__all__ = ["master_key_literal", "master_key_misplaced", "master_key_unnamed", "master_key_weak", "weakness"]
 
 _PATH: Final = ("general_settings", "master_key")
 _VARIABLE: Final = "LITELLM_MASTER_KEY"
@@ -108,7 +108,7 @@ def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
     elif key is None and "master_key" not in settings:
         key = (context.environment or {}).get(_VARIABLE)
     permitted = settings.get(_PERMIT) is True
-    reason = _weakness(key) if isinstance(key, str) else None
+    reason = weakness(key) if isinstance(key, str) else None
     if permitted:
         yield LintProblem(
             path=("general_settings", _PERMIT),
@@ -121,7 +121,8 @@ def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
         )
 
 
-def _weakness(key: str) -> str | None:
+def weakness(key: str) -> str | None:
+    """Return what is wrong with a master key, None where nothing is."""
     key = key.strip()
     if not key:
         return "is blank: LiteLLM refuses to start"
