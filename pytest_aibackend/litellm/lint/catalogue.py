@@ -72,6 +72,10 @@ RULE_MODULES: Final = (
     "weights",
     "router",
     "cache",
+    "budgets",
+    "callbacks",
+    "modules",
+    "guardrails",
     "health_checks",
     "exposure",
 )

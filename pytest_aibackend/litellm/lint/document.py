@@ -6,6 +6,7 @@ may rely on what it gets. What has the wrong shape is the business of the schema
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pytest_aibackend.findings import Location, Path
+from pytest_aibackend.litellm.lint.entries import FALLBACK_KINDS, Alias, Deployment, Fallback, Reference
 from pytest_aibackend.litellm.lint.includes import (
     IncludeProblem,
     LintFile,
@@ -25,98 +27,8 @@ from pytest_aibackend.sources.yaml_text import Document
 
 __all__ = ["FALLBACK_KINDS", "Alias", "Deployment", "Fallback", "LintDocument", "Reference"]
 
-FALLBACK_KINDS: Final = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 _REFERENCE: Final = "os.environ/"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deployment:
-    """One entry of model_list that is a mapping."""
-
-    index: int
-    entry: Mapping[Any, Any] = field(repr=False)
-    params: Mapping[Any, Any] = field(repr=False)  # litellm_params; empty where it is no mapping
-    info: Mapping[Any, Any] = field(repr=False)  # model_info; the same
-
-    @property
-    def name(self) -> str | None:
-        """Return the model group, None where model_name is no text."""
-        name = self.entry.get("model_name")
-        return name if isinstance(name, str) else None
-
-    @property
-    def model(self) -> str:
-        """Return litellm_params.model, "" where it is no text."""
-        model = self.params.get("model")
-        return model if isinstance(model, str) else ""
-
-    @property
-    def provider(self) -> str:
-        """Return custom_llm_provider, or else what stands before the first / of the model, or ""."""
-        provider = self.params.get("custom_llm_provider")
-        if isinstance(provider, str) and provider:
-            return provider
-        prefix, slash, _ = self.model.partition("/")
-        return prefix if slash else ""
-
-    @property
-    def label(self) -> str:
-        """Return how messages call it: its model group, or else its number."""
-        return self.name or f"model_list[{self.index}]"
-
-    @property
-    def path(self) -> Path:
-        """Return the path of the entry."""
-        return ("model_list", self.index)
-
-    def at(self, *steps: str | int) -> Path:
-        """Return the path of one of its litellm_params: `at("api_base")`."""
-        return ("model_list", self.index, "litellm_params", *steps)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Alias:
-    """One entry of router_settings.model_group_alias, whatever its value is."""
-
-    name: Any
-    value: Any
-    path: Path
-
-    @property
-    def target(self) -> str | None:
-        """Return the model group that it leads to, None where its shape is wrong."""
-        target = self.value.get("model") if isinstance(self.value, dict) else self.value
-        return target if isinstance(target, str) else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fallback:
-    """One source of one entry in a list of fallbacks, whatever its targets are."""
-
-    section: str  # router_settings or litellm_settings
-    kind: str  # one of FALLBACK_KINDS
-    source: Any
-    targets: Any
-    path: Path  # of the source; that of a target has its index after it
-
-    @property
-    def names(self) -> list[tuple[str, Path]]:
-        """Return the targets that are names of models, with their paths."""
-        named = []
-        for index, target in enumerate(self.targets if isinstance(self.targets, list) else ()):
-            model = target.get("model") if isinstance(target, dict) else target
-            if isinstance(model, str):
-                named.append((model, (*self.path, index)))
-        return named
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reference:
-    """A value that begins with os.environ/."""
-
-    name: str  # of the variable
-    path: Path
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,6 +36,7 @@ class LintDocument:
     """A config with all that it includes."""
 
     merged: Merged = field(repr=False)
+    read_file: Callable[[str], bytes] | None = field(default=None, repr=False)  # None: nothing lies beside it
 
     @classmethod
     def read(
@@ -140,9 +53,9 @@ class LintDocument:
             raw: what the file holds.
             display: how findings name it.
             path: where it lies, for `include:`; None: in the working directory.
-            read_included: gives the bytes of an included file, or raises OSError.
+            read_included: gives the bytes of a file that the config names, or raises OSError.
         """
-        return cls(merged=merge(raw, display, path, read_included))
+        return cls(merged=merge(raw, display, path, read_included), read_file=read_included if path else None)
 
     @classmethod
     def of(cls, document: Document, display: str) -> LintDocument:
@@ -168,6 +81,19 @@ class LintDocument:
     def data(self) -> Mapping[Any, Any]:
         """Return the whole config, as LiteLLM has it after `include:`; empty where it cannot be read."""
         return self.merged.data
+
+    def has_beside(self, name: str) -> bool:
+        """Say whether a file lies beside the config; also where nobody can look, as with standard input."""
+        return self.read_file is None or self.read_beside(name) is not None
+
+    def read_beside(self, name: str) -> bytes | None:
+        """Return the bytes of a file beside the config; None where there is none, or nobody can look."""
+        if self.read_file is None or self.files[0].path is None:
+            return None
+        try:
+            return self.read_file(os.path.join(os.path.dirname(self.files[0].path), name))  # noqa: PTH118, PTH120
+        except OSError:
+            return None
 
     def locate(self, path: Path) -> Location:
         """Return where a path stands, or its nearest parent; in the included file where it is from one."""

@@ -42,6 +42,7 @@ _TOLERATED: Final = {
     "ollama": ("/api/generate", "/api/embed"),
     "ollama_chat": ("/api/chat",),
 }
+_OPEN_WEBUI: Final = (80, 443, 3000, 8080)  # it alone answers below /api
 _PORT_IN_PATH: Final = re.compile(r"/\d{2,5}(/|$)")
 _CLOUD: Final = "sends the requests to api.openai.com"
 _FAILS: Final = "fails every request"
@@ -131,7 +132,8 @@ def api_base_path(context: LintContext) -> Iterator[LintProblem]:
     `/chat/completions`: one that ends in that path already is asked for it twice, and answers 404. Ollama is
     asked at `api_base` + `/api/chat`, so that it must end in neither `/v1` nor `/api`; Anthropic at
     `api_base` + `/v1/messages`. Without `/v1` llama-cpp-python and vLLM answer 404; since llama.cpp's own
-    server takes both, that is a warning, for servers in the local network.
+    server takes both, that is a warning, for servers in the local network. So is `/api`, where Open WebUI answers
+    and no other: on the usual ports of that nothing is said.
     """
     for deployment in context.document.deployments:
         named = address_in_deployment(context, deployment)
@@ -191,12 +193,13 @@ def _path_trouble(provider: str, address: Address) -> tuple[str, str, Severity |
             f"take {end} off its end",
             None,
         )
-    if provider in _BELOW_V1 and not path and address.is_private:
-        return (
-            f"has no /v1 at its end; {provider}/ is asked at {_asked(provider)}",
-            "add /v1 to its end",
-            Severity.WARNING,
-        )
+    if provider not in _BELOW_V1 or not address.is_private:
+        return None
+    if not path:
+        fact = f"has no /v1 at its end; {provider}/ is asked at {_asked(provider)}"
+        return fact, "add /v1 to its end", Severity.WARNING
+    if path == "/api" and address.port not in _OPEN_WEBUI:
+        return f"is asked at /api{_asked(provider)}", "write /v1 for /api at its end", Severity.WARNING
     return None
 
 

@@ -33,6 +33,7 @@ _PASSWORDS: Final = re.compile(r"passw(or)?d|passphrase|secret", re.IGNORECASE)
 _EXAMPLE: Final = re.compile(
     r"(bearer\s+)?(sk-|key-)?(1234\d*|x{3,}.*|\*+|\.{3}.*|none|empty|any\w*|test.*|fake.*|dummy.*|mock.*"
     r"|example.*|placeholder.*|change.?me.*|(my|your|our|the|some|not|no)[-_ ].*|.*your[-_ ].*"
+    r"|.*\b(not|no|un)[-_ ]?(used|needed|required|auth)|.*[-_ ]api[-_ ]?key"
     r"|<.*|.*>|\{.*|\$.*|%.*)",
     re.IGNORECASE,
 )

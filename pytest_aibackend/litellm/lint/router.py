@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.served import served_by
 from pytest_aibackend.sources.secrets import show_value
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "cooldown_without_allowed_fails",
     "negative_setting",
     "overridden_setting",
+    "policy_group_unknown",
     "strategy_args_unused",
     "timeout_overridden",
     "timeout_with_unit",
@@ -201,6 +203,27 @@ def strategy_args_unused(context: LintContext) -> Iterator[LintProblem]:
             message=f"routing_strategy_args have no effect: {strategy} does not look at them",
             hint="name the routing_strategy that they are for, or remove them",
         )
+
+
+@lint_rule(
+    "policy-group-unknown",
+    severity=Severity.WARNING,
+    where="router_utils/get_retry_from_policy.py, resolve_retry_policy (1.106.2)",
+)
+def policy_group_unknown(context: LintContext) -> Iterator[LintProblem]:
+    """`model_group_retry_policy` is for a model group that the gateway does not serve.
+
+    LiteLLM checks no names: the policy is never used. Name a model group. Nothing is said where models may
+    come from a database (`store_model_in_db`).
+    """
+    served = served_by(context)
+    for group in context.document.section(_ROUTER, "model_group_retry_policy"):
+        if isinstance(group, str) and served.is_known and not served.has(group):
+            yield LintProblem(
+                path=(_ROUTER, "model_group_retry_policy", group),
+                message=f"the retry policy of {group!r} is never used: this gateway does not serve it",
+                hint=context.suggester.hint(group, served.names, otherwise="name a model group"),
+            )
 
 
 def _is_number(value: str) -> bool:

@@ -1,0 +1,99 @@
+"""Budgets: limits on spending that are never counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pytest_aibackend.findings import Path, Severity
+from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.sources.secrets import show_value
+
+__all__ = ["budget_without_effect", "malformed_budget"]
+
+_COUNTED: Final = "router_strategy/budget_limiter.py, _increment_spend_for_key (1.106.2)"
+_BY_PROVIDER: Final = ("router_settings", "provider_budget_config")
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_PERIOD: Final = re.compile(r"\d+(mo|[smhdw])|hourly|daily|weekly|monthly", re.IGNORECASE)
+
+
+@lint_rule("budget-without-effect", severity=Severity.WARNING, where=_COUNTED)
+def budget_without_effect(context: LintContext) -> Iterator[LintProblem]:
+    """A budget lacks its limit or its period, or is for a provider that LiteLLM does not have.
+
+    LiteLLM says nothing, counts nothing and limits nothing. A provider's budget is `budget_limit` and
+    `time_period`; a deployment's is `max_budget` and `budget_duration`, under its `litellm_params`.
+    """
+    for provider, budget in context.document.section(*_BY_PROVIDER).items():
+        path = (*_BY_PROVIDER, provider)
+        if isinstance(budget, dict):
+            yield from _lacking(path, f"the budget of {provider}", budget, "budget_limit", "time_period")
+        if isinstance(provider, str) and provider not in context.schema.values("provider"):
+            yield LintProblem(
+                path=path,
+                message=f"LiteLLM has no provider {provider!r}: its budget limits nothing",
+                hint=context.suggester.hint(
+                    provider, sorted(context.schema.values("provider")), otherwise="name a provider"
+                ),
+            )
+    for deployment in context.document.deployments:
+        params = deployment.params
+        if params.get("max_budget") is not None or params.get("budget_duration") is not None:
+            what = f"the budget of a deployment of {deployment.label!r}"
+            yield from _lacking(deployment.at(), what, params, "max_budget", "budget_duration")
+
+
+@lint_rule(
+    "malformed-budget", where="litellm_core_utils/duration_parser.py; types/utils.py, BudgetConfig (1.106.2)"
+)
+def malformed_budget(context: LintContext) -> Iterator[LintProblem]:
+    """The period of a budget is none, or the limit of a provider's budget is no number.
+
+    With a limit that is no number LiteLLM refuses to start. With a period that is none it starts, and fails
+    each time that it would add to what was spent: the budget limits nothing. A period is a number with one of
+    `s`, `m`, `h`, `d`, `w` and `mo` behind it, without a blank.
+    """
+    for provider, budget in context.document.section(*_BY_PROVIDER).items():
+        if isinstance(budget, dict):
+            path = (*_BY_PROVIDER, provider)
+            yield from _limit((*path, "budget_limit"), budget.get("budget_limit"))
+            yield from _period((*path, "time_period"), budget.get("time_period"))
+    for deployment in context.document.deployments:
+        yield from _period(deployment.at("budget_duration"), deployment.params.get("budget_duration"))
+
+
+def _lacking(path: Path, what: str, budget: Mapping[Any, Any], *keys: str) -> Iterator[LintProblem]:
+    for key in keys:
+        if budget.get(key) is None:
+            yield LintProblem(
+                path=(*path, key),
+                message=f"{what} has no {key}: it limits nothing",
+                hint=f"add {key}",
+            )
+
+
+def _limit(path: Path, value: Any) -> Iterator[LintProblem]:
+    if value is not None and not _is_number(value):
+        yield LintProblem(
+            path=path,
+            message=f"budget_limit is {show_value(None, value)}, and no number: LiteLLM refuses to start",
+            hint="write dollars as a number",
+        )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.startswith("os.environ/") or bool(_NUMBER.fullmatch(value.strip()))
+    return isinstance(value, (int, float))
+
+
+def _period(path: Path, value: Any) -> Iterator[LintProblem]:
+    is_text = isinstance(value, str) and not value.startswith("os.environ/")
+    if is_text and not _PERIOD.match(value.strip()):
+        yield LintProblem(
+            path=path,
+            message=f"{path[-1]} is {show_value(None, value)}, from which LiteLLM reads no period:"
+            " the budget limits nothing",
+            hint="write a number and a unit without a blank: 1d, 12h, 1mo",
+        )

@@ -1,0 +1,3 @@
+"""A provider of one's own beside a config."""
+
+my_handler = object()
