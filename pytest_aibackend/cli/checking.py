@@ -96,7 +96,11 @@ def _add_import(commands: Commands) -> None:
     importing.add_argument("file", type=Path, metavar="config.yaml")
     importing.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the sources go")
     importing.add_argument("--port", type=port, default=4000, metavar="N", help="the gateway's (4000)")
-    importing.add_argument("--force", action="store_true", help="replace sources that are there")
+    importing.add_argument(
+        "--force",
+        action="store_true",
+        help="move sources that are there into a directory before-import-..., and replace them",
+    )
     importing.add_argument("--json", action="store_true", help="print JSON and nothing else")
     importing.set_defaults(run=_import)
 
@@ -118,14 +122,20 @@ def _add_schema(commands: Commands) -> None:
     )
     schema.add_argument(
         "action",
-        choices=("export", "derive"),
-        help="export: those of the source files; derive: that of the installed LiteLLM's config.yaml",
+        choices=("export", "derive", "litellm"),
+        help="export: those of the source files; derive: that of the installed LiteLLM's config.yaml;"
+        " litellm: that of a LiteLLM config.yaml for an editor, which needs no LiteLLM",
     )
     schema.add_argument(
         "--output",
         type=Path,
         metavar="DIR|FILE",
-        help="export: the folder (config/schemas); derive: the file (printed without it)",
+        help="export: the folder (config/schemas); derive, litellm: the file (printed without it)",
+    )
+    schema.add_argument(
+        "--litellm-version",
+        metavar="V",
+        help="litellm: for that LiteLLM; else the installed, else the newest known",
     )
     schema.set_defaults(run=_schema)
 
@@ -193,6 +203,10 @@ def _schema(arguments: argparse.Namespace, _rest: list[str]) -> int:
         from pytest_aibackend.litellm.derive.command import run
 
         return run(arguments.output)
+    if arguments.action == "litellm":
+        from pytest_aibackend.litellm.schema.command import run as run_litellm
+
+        return run_litellm(arguments.output, arguments.litellm_version)
     from pytest_aibackend.sources.json_schema import export
 
     for path in export(arguments.output or Path("config/schemas")):
