@@ -45,11 +45,11 @@ class Address:
 
     @property
     def is_private(self) -> bool:
-        """Say whether it is this machine or one beside it."""
+        """Say whether it is this machine or one beside it, also by a private network such as Tailscale's."""
         if self.is_loopback or "." not in self.host or self.host.endswith(_LOCAL_SUFFIXES):
             return True
         try:
-            return ipaddress.ip_address(self.host).is_private
+            return not ipaddress.ip_address(self.host).is_global  # 100.64.0.0/10 is neither global nor private
         except ValueError:
             return False
 

@@ -120,16 +120,19 @@ def fallback_self(context: LintContext) -> Iterator[LintProblem]:
 
 @lint_rule("fallback-cycle", severity=Severity.WARNING, where=_TRIED)
 def fallback_cycle(context: LintContext) -> Iterator[LintProblem]:
-    """Fallbacks lead in a circle.
+    """Fallbacks lead in a circle, and none of its models has another way out.
 
     LiteLLM asks no model twice for one request, so that the circle ends where it began and the last one has
-    no help. Let the list of one of them end in a model that needs none.
+    no help. Let the list of one of them end in a model that needs none. Models that name one another among
+    others are no such circle.
     """
     for section in _SECTIONS:
         for kind in FALLBACK_KINDS:
             chosen = _firsts(context, section, kind)
             edges = {name: [target for target, _ in each.names] for name, each in chosen.items()}
             for cycle in find_cycles(edges):
+                if any(len(set(edges[name])) > 1 for name in cycle):
+                    continue
                 yield LintProblem(
                     path=chosen[cycle[0]].path,
                     message=f"{kind} lead in a circle: {shown_cycle(cycle)}",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted, nearness_of
+from pytest_aibackend.litellm.lint.nearness import is_close
 from pytest_aibackend.litellm.lint.shape import Departure, Kind
 from pytest_aibackend.litellm.schema import Schema, Section, load_schema, shipped_lines
 from pytest_aibackend.sources.secrets import show_value
@@ -32,17 +33,19 @@ _INSTEAD: Final = {
     "server": _COMMAND_LINE,
     "rate_limit_settings": "write rpm and tpm into the litellm_params of each deployment",
     "debug": "use the option --debug, or set LITELLM_LOG=DEBUG",
-    "log_level": "set LITELLM_LOG=DEBUG",
+    **dict.fromkeys(("log_level", "logging", "verbose"), "set LITELLM_LOG=DEBUG"),
     "environment": "did you mean 'environment_variables'?",
     "env": "did you mean 'environment_variables'?",
     "includes": "did you mean 'include'?",
 }
-# What people write under general_settings, and LiteLLM takes from its command line alone.
+# What people write under general_settings or litellm_settings, and LiteLLM takes from its command line alone.
 _OPTIONS: Final = {
     **{name: name for name in ("host", "port", "num_workers", "debug", "detailed_debug")},
     **{name: name for name in ("ssl_certfile_path", "ssl_keyfile_path", "run_gunicorn", "keepalive_timeout")},
     "workers": "num_workers",
 }
+_SETTINGS: Final = ("general_settings", "litellm_settings")
+_LISTED_ONLY: Final = "types/utils.py"  # has a list of words that are kept from providers, and reads none
 # Homes that are named for a key in the wrong place, the likeliest first.
 _HOMES: Final = (
     "general_settings",
@@ -118,6 +121,7 @@ def unknown_key(context: LintContext) -> Iterator[LintProblem]:
         meant = _meant(context, section, departure)
         if is_open and not meant:
             continue
+        is_sure = meant is not None and is_close(departure.key, meant)
         refused = departure.on_unknown == "rejected" and (
             section.name != "cache_params" or _is_redis(context)
         )
@@ -125,8 +129,8 @@ def unknown_key(context: LintContext) -> Iterator[LintProblem]:
             path=departure.path,
             message=f"LiteLLM knows no {departure.key!r} under {dotted(departure.path[:-1])}:"
             f" it {_consequence(departure, refused=refused)}",
-            hint=f"did you mean {meant!r}?" if meant else _what_else(context, departure),
-            severity=Severity.ERROR if refused or (meant and not is_open) else None,
+            hint=f"did you mean {meant!r}?" if is_sure else _what_else(context, departure, meant),
+            severity=Severity.ERROR if refused or (is_sure and not is_open) else None,
         )
 
 
@@ -189,9 +193,13 @@ def _homes(schema: Schema, departure: Departure) -> list[str]:
     known = schema.homes(key)
     if section == "guardrail":
         return [home for home in known if home == "guardrail_params"]
-    if section not in _HOMES or (section == "general_settings" and key in _OPTIONS):
+    if section not in _HOMES or _is_option(departure) or key in _INSTEAD:
         return []
     homes: list[str] = [home for home in _HOMES if home in known and home != section]
+    if section not in ("deployment", "model_info") and "litellm_params" in homes:
+        reads = schema.section("litellm_params").keys[key].reads
+        if all(place.startswith(_LISTED_ONLY) for place in reads):
+            homes.remove("litellm_params")
     if section == "model_info":  # anything may be noted there; what directs requests is no note
         homes = [home for home in homes if home == "litellm_params"]
         return [home for home in homes if _is_declared(schema.section(home).keys[key].reads)]
@@ -222,12 +230,20 @@ def _meant(context: LintContext, section: Section, departure: Departure) -> str 
     return meant
 
 
-def _what_else(context: LintContext, departure: Departure) -> str:
-    if departure.section == "general_settings" and departure.key in _OPTIONS:
+def _is_option(departure: Departure) -> bool:
+    return departure.section in _SETTINGS and departure.key in _OPTIONS
+
+
+def _what_else(context: LintContext, departure: Departure, near: str | None) -> str:
+    if _is_option(departure):
         return f"it is an option of the command line: --{_OPTIONS[departure.key]}"
+    if departure.key in _INSTEAD:
+        return _INSTEAD[departure.key]
     other = _knowing_version(departure)
     if other is not None:
         return f"LiteLLM {other} reads it, and {context.schema.version} does not: remove it"
+    if near is not None:
+        return f"remove it; the nearest that LiteLLM knows is {near!r}"
     return "remove it, or look the key up in LiteLLM's documentation"
 
 

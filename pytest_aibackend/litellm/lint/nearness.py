@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection
 from typing import Final
 
 from pytest_aibackend.findings import suggest
 
-__all__ = ["Nearness"]
+__all__ = ["Nearness", "is_close"]
 
 _SEARCHES: Final = 100  # each is linear in the known keys, and nobody reads more
+_CLOSE: Final = 0.85  # of strangers' keys, those nearer than this were misspelt, the others invented
 
 
 class Nearness:
@@ -33,6 +35,12 @@ class Nearness:
                 return None
             self._found[asked] = _typo_of(word, known) if strict else _near(word, known)
         return self._found[asked]
+
+
+def is_close(word: str, known: str) -> bool:
+    """Say whether a word is surely a misspelling of a known one, and not another word."""
+    likeness = difflib.SequenceMatcher(None, _fold(word), _fold(known)).ratio()
+    return likeness > _CLOSE or _typo_of(word, [known]) is not None
 
 
 def _fold(word: str) -> str:

@@ -64,6 +64,8 @@ _MEANT: Final = {
     "text-generation-inference": "huggingface",
     "tgi": "huggingface",
     "together": "together_ai",
+    "zhipu": "zai",
+    "zhipuai": "zai",
 }
 _FOUND: Final = "litellm_core_utils/get_llm_provider_logic.py; router.py, _add_deployment (1.106.2)"
 
@@ -148,7 +150,8 @@ def _unresolved(deployment: Deployment, near: Nearness, known: frozenset[str]) -
         hint = _hint_for(prefix, near, known)
     else:
         message = f"{model!r} names no provider: LiteLLM drops this deployment of {deployment.label!r}"
-        hint = f"write {written(model)}/ and the model's name" if model in known else None
+        prefix = "hosted_vllm" if model == "vllm" else model
+        hint = f"write {written(prefix)}/ and the model's name" if model in known else None
     return LintProblem(
         path=deployment.at("model"), message=message, hint=hint or _by_address(deployment, model or name)
     )

@@ -128,6 +128,8 @@ def _shown(key: Any, value: Any) -> str:
 
 def _type_hint(departure: Departure) -> str:
     value, wanted = departure.value, departure.wanted
+    if departure.path and departure.path[-1] == "drop_params" and isinstance(value, list):
+        return "write additional_drop_params for a list of names"
     if 1 <= len(departure.path) <= 2 and departure.path[-1] in _FORMS:
         return _FORMS[departure.path[-1]]
     if "string" in wanted and isinstance(value, (int, float, dt.date)):
