@@ -49,7 +49,7 @@ class Address:
         if self.is_loopback or "." not in self.host or self.host.endswith(_LOCAL_SUFFIXES):
             return True
         try:
-            return not ipaddress.ip_address(self.host).is_global  # 100.64.0.0/10 is neither global nor private
+            return not ipaddress.ip_address(self.host).is_global  # 100.64.0.0/10 is neither
         except ValueError:
             return False
 
