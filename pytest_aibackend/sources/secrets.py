@@ -19,7 +19,8 @@ __all__ = [
 ]
 
 _SECRET: Final = re.compile(
-    r"(api|access|master|secret|private|signing|encryption|salt|virtual)[_-]?key|^key$|secret|passw(or)?d|passphrase"
+    r"(api|access|master|secret|priv|private|signing|encryption|salt|virtual|auth|service|account|db|database|client)"
+    r"[_-]?key|^key$|secret|passw(or)?d|passphrase|(^|_)pwd$|(db|database|key)_?pass$|contrase[nñ]a"
     r"|credential|bearer|authorization|auth_value|(^|(?<!per)[_-])token($|[_-](?!s|per|count))|webhook|dsn"
     r"|database_url|redis_url",
     re.IGNORECASE,

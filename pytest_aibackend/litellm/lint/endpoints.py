@@ -132,8 +132,8 @@ def api_base_path(context: LintContext) -> Iterator[LintProblem]:
     `/chat/completions`: one that ends in that path already is asked for it twice, and answers 404. Ollama is
     asked at `api_base` + `/api/chat`, so that it must end in neither `/v1` nor `/api`; Anthropic at
     `api_base` + `/v1/messages`. Without `/v1` llama-cpp-python and vLLM answer 404; since llama.cpp's own
-    server takes both, that is a warning, for servers in the local network. So is `/api`, where Open WebUI answers
-    and no other: on the usual ports of that nothing is said.
+    server takes both, that is a warning, for servers in the local network. So is `/api`, where Open WebUI
+    answers and no other: on the usual ports of that nothing is said.
     """
     for deployment in context.document.deployments:
         named = address_in_deployment(context, deployment)

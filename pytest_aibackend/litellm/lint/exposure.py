@@ -21,14 +21,15 @@ _READ: Final = "proxy/proxy_server.py, _check_for_os_environ_vars: os.environ/NA
 _WRITE: Final = "write os.environ/NAME, set that variable, and make a new one: this one is known"
 # How the names of fields end that hold a secret: many hold its name, its file or its price.
 _FIELD: Final = re.compile(
-    r"(key|key_id|secret|passw(or)?d|passphrase|token|authorization|bearer|auth_value|dsn|webhook(_url)?"
-    r"|connection_string)$",
+    r"(key|key_id|secret|passw(or)?d|pwd|pass|passphrase|contrase[nñ]a|token|authorization|bearer|auth_value|dsn"
+    r"|webhook(_url)?|connection_string)$",
     re.IGNORECASE,
 )
 _NO_SECRETS: Final = frozenset(
     {"eos_token", "bos_token", "pad_token", "page_token", "stop_token", "next_token"}
 )
 _PASSWORDS: Final = re.compile(r"passw(or)?d|passphrase|secret", re.IGNORECASE)
+_FILE: Final = re.compile(r"(~|\.{1,2})?(/[\w.-]+){2,}")  # of a certificate, or of a mounted secret
 # What documentation has in the place of a key: sk-1234, <your-key>, my-api-key, sk-..., {{ key }}.
 _EXAMPLE: Final = re.compile(
     r"(bearer\s+)?(sk-|key-)?(1234\d*|x{3,}.*|\*+|\.{3}.*|none|empty|any\w*|test.*|fake.*|dummy.*|mock.*"
@@ -39,7 +40,7 @@ _EXAMPLE: Final = re.compile(
 )
 _SHORT: Final = 8
 _NAMES: Final = frozenset({"model", "model_name"})  # most texts of a fleet's config
-_IN_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S", re.IGNORECASE)
+_IN_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>`]+", re.IGNORECASE)
 
 
 @lint_rule("literal-secret", where=_READ)
@@ -54,7 +55,7 @@ def literal_secret(context: LintContext) -> Iterator[LintProblem]:
     for path, text in context.document.texts:
         if path[-1] in _NAMES or "os.environ/" in text or path == ("general_settings", "master_key"):
             continue
-        kind = kind_of_secret(text)
+        kind = None if _EXAMPLE.fullmatch(text) else kind_of_secret(text)
         if kind is None and _is_field_of_secret(path, text):
             kind = "a secret"
         if kind is not None:
@@ -70,9 +71,9 @@ def credentials_in_url(context: LintContext) -> Iterator[LintProblem]:
     whole URL into a variable, or the key into `api_key`.
     """
     for path, text in context.document.texts:
-        if "://" not in text or not _IN_URL.match(text):
-            continue
-        fact = _credentials(text, is_api_base=path[-1] in ("api_base", "base_url"))
+        urls = _IN_URL.findall(text) if "://" in text else ()
+        is_api_base = path[-1] in ("api_base", "base_url")
+        fact = next((fact for url in urls if (fact := _credentials(url, is_api_base=is_api_base))), None)
         if fact is not None:
             yield LintProblem(
                 path=path,
@@ -106,7 +107,7 @@ def _is_field_of_secret(path: Path, text: str) -> bool:
     if field in _NO_SECRETS or not _FIELD.search(field) or not is_secret_key(field):
         return False
     value = text.strip()
-    if not value or is_placeholder(value) or _EXAMPLE.fullmatch(value):
+    if not value or is_placeholder(value) or _EXAMPLE.fullmatch(value) or _FILE.fullmatch(value):
         return False
     if _IN_URL.match(value) and "webhook" not in field.lower():
         return False  # credentials-in-url speaks of it
