@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from pytest_aibackend.litellm import schema as schemas
-from pytest_aibackend.litellm.derive.additions import entries, place_of
+from pytest_aibackend.litellm.derive import additions
+from pytest_aibackend.litellm.derive.additions import entries, missed, place_of
 from pytest_aibackend.litellm.schema import load_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,7 @@ def test_shipped_schema_is_what_the_pinned_litellm_gives(tmp_path: Path) -> None
     target = tmp_path / f"litellm-{load_schema().line}.json"
     done = aibackend("schema", "derive", "--output", target)
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     for derived in (target, target.with_name(f"{target.stem}.models.json")):
         fresh, shipped = (
             derived.read_text(encoding="utf-8"),
@@ -94,6 +96,22 @@ def test_every_addition_applies_to_one_shipped_version_and_shows_a_line() -> Non
                 assert re.fullmatch(r"[\w./]+\.py:\d+", place)
                 shown[f"{entry['section']}.{key}"].add(place)
     assert not [name for name, places in shown.items() if not places], "no line of LiteLLM shows these"
+
+
+def test_tells_which_additions_this_litellm_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missed() == []
+    gone = {
+        "section": "general_settings",
+        "keys": ["a", "b"],
+        "read": {"file": "proxy/*", "text": "no such line"},
+    }
+    here = {
+        "section": "general_settings",
+        "keys": ["b"],
+        "read": {"file": "proxy/proxy_s*.py", "text": "import"},
+    }
+    monkeypatch.setattr(additions, "entries", lambda: [gone, here])
+    assert missed() == ["general_settings.a"]
 
 
 def test_knows_every_key_of_litellms_own_examples() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ import yaml
 from pytest_aibackend.litellm.derive import source
 from pytest_aibackend.litellm.derive.fields import Section
 
-__all__ = ["FILE", "apply", "entries", "place_of"]
+__all__ = ["FILE", "apply", "entries", "missed", "place_of"]
 
 FILE: Final = Path(__file__).parents[1] / "schema" / "additions.yaml"
 
@@ -45,9 +46,19 @@ def entries() -> list[dict[str, Any]]:
 
 def place_of(entry: Mapping[str, Any]) -> str | None:
     """Return where this LiteLLM has what an entry refers to; None if it has not."""
-    file, text = entry["read"]["file"], entry["read"]["text"]
-    module = source.modules().get(file)
-    for number, line in enumerate(module.text.splitlines() if module else (), start=1):
-        if text in line:
-            return module.place(number) if module else None
+    pattern, text = entry["read"]["file"], entry["read"]["text"]
+    for name in fnmatch.filter(source.modules(), pattern):
+        module = source.modules()[name]
+        for number, line in enumerate(module.text.splitlines(), start=1):
+            if text in line:
+                return module.place(number)
     return None
+
+
+def missed() -> list[str]:
+    """Return the keys that no entry holds for in this LiteLLM, as section.key: those to look at."""
+    shown = {f"{entry['section']}.{key}": False for entry in entries() for key in entry["keys"]}
+    for entry in entries():
+        if place_of(entry) is not None:
+            shown |= {f"{entry['section']}.{key}": True for key in entry["keys"]}
+    return [name for name, holds in shown.items() if not holds]

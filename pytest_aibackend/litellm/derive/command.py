@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from pytest_aibackend.sources.wording import listed
+
 __all__ = ["DeriveError", "derive_text", "run"]
 
 # LiteLLM takes defaults from the environment; the schema is that of an environment without any.
@@ -31,7 +33,9 @@ def run(output: Path | None) -> int:
         print(f"error: cannot write {output}: there is no folder {output.parent}", file=sys.stderr)
         return 2
     try:
-        schema, models = derive_text()
+        schema, models, missed = derive_text()
+        if missed:
+            print(f"note: {_note(missed)}", file=sys.stderr)
         if output is None:
             print(schema, end="")
             return 0
@@ -49,8 +53,10 @@ def run(output: Path | None) -> int:
     return 0
 
 
-def derive_text() -> tuple[str, str]:
+def derive_text() -> tuple[str, str, list[str]]:
     """Return the texts of the schema and of the names of models, derived in a process of its own.
+
+    The third thing is which keys of additions.yaml this LiteLLM does not show.
 
     Raises:
         DeriveError: LiteLLM is not installed, or not as the derivation knows it.
@@ -76,5 +82,13 @@ def derive_text() -> tuple[str, str]:
                 f"the installed LiteLLM cannot be read: {last};"
                 " is the proxy's part installed, too? pip install 'litellm[proxy]'"
             )
-        models = target.with_name("schema.models.json")
-        return target.read_text(encoding="utf-8"), models.read_text(encoding="utf-8")
+        beside = [target.with_name(f"schema.{name}") for name in ("models.json", "missed.txt")]
+        models, missed = [path.read_text(encoding="utf-8") for path in beside]
+        return target.read_text(encoding="utf-8"), models, missed.splitlines()
+
+
+def _note(missed: list[str]) -> str:
+    return (
+        f"this LiteLLM does not have the lines that additions.yaml names for {listed(missed, shown=8)};"
+        " before the schema is shipped, look where it reads them"
+    )

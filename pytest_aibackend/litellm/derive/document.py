@@ -112,8 +112,9 @@ def _join(top: dict[str, Any], definitions: dict[str, Any]) -> None:
             target = {"type": ["object", "null"], "additionalProperties": target}
         known = {word: holder[key][word] for word in ("description", "x-litellm") if word in holder[key]}
         holder[key] = target | known
-        if _REQUIRED.get(name):
-            definitions[name].update(type="object", required=sorted(_REQUIRED[name]))
+        required = sorted(set(_REQUIRED.get(name, ())) & set(definitions[name]["properties"]))
+        if required:
+            definitions[name].update(type="object", required=required)
 
 
 def _lines(value: Any, depth: int) -> str:

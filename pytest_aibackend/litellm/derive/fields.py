@@ -93,7 +93,9 @@ class Section:
             if name in {"self", "cls"} or parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
                 continue
             default = parameter.default if parameter.default is not parameter.empty else ...
-            self.add(name, hints.get(name, Any), default, place=places.get(name))
+            told = parameter.annotation if parameter.annotation is not parameter.empty else Any
+            annotation = hints.get(name, Any if isinstance(told, str) else told)
+            self.add(name, annotation, default, place=places.get(name))
 
     def add_unenforced(self, name: str, key: Key) -> None:
         """Add a key as a function declares it that may be called with anything."""

@@ -173,6 +173,7 @@ def litellm_params(types: Types, reads: Reads) -> Section:
         section.add(name)
         section.keys[name].reads |= places
     section.drop({"self", "params", "messages", "input", "prompt"})
+    section.drop([name for name in section.keys if name.isupper()])  # names of LiteLLM's own constants
     return section
 
 

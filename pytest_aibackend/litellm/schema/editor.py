@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pytest_aibackend.litellm.schema import Schema
+from pytest_aibackend.litellm.schema.patterns import STAND_INS
 
 __all__ = ["editor_schema", "text_of"]
 
@@ -107,7 +108,11 @@ def _converted(value: Any) -> Any:
         return value
     if "$ref" in value:
         return {"$ref": value["$ref"].replace("#/$defs/", "#/definitions/")}
-    return {word: item if word in ("enum", "default") else _converted(item) for word, item in value.items()}
+    part = {word: item if word in ("enum", "default") else _converted(item) for word, item in value.items()}
+    if part.get("pattern") in STAND_INS and isinstance(names := part.get("type"), list):
+        wanted = " or ".join(name for name in names if name not in ("string", "null"))
+        part["patternErrorMessage"] = f"{wanted}, or os.environ/NAME"  # a word that editors know
+    return part
 
 
 def _nullable(part: dict[str, Any]) -> dict[str, Any]:
