@@ -37,6 +37,8 @@ _INSTEAD: Final = {
     "environment": "did you mean 'environment_variables'?",
     "env": "did you mean 'environment_variables'?",
     "includes": "did you mean 'include'?",
+    "mcp_settings": "did you mean 'mcp_servers'?",
+    "mcp": "did you mean 'mcp_servers'?",
 }
 # What people write under general_settings or litellm_settings, and LiteLLM takes from its command line alone.
 _OPTIONS: Final = {
@@ -91,6 +93,7 @@ def unread_section(context: LintContext) -> Iterator[LintProblem]:
         if len(departure.path) > 1 or _homes(context.schema, departure) or _holds(departure.value, aliased):
             continue
         meant = near.find(name, context.schema.section("").keys)
+        meant = meant if meant and is_close(name, meant) else None
         hint = f"did you mean {meant!r}?" if meant else "remove it, or name it x-... if it only holds anchors"
         yield LintProblem(
             path=departure.path,

@@ -170,7 +170,9 @@ def _by_address(deployment: Deployment, model: str) -> str:
     name = written(model)
     if base:
         return f"write openai/{name} for a server of OpenAI's protocol, hosted_vllm/{name} for vLLM"
-    return f"write {written(f'provider/{model}')}"
+    return (
+        "write one of LiteLLM's providers before it; openai/ with an api_base, if its server is of that kind"
+    )
 
 
 def _known(context: LintContext) -> _Known:

@@ -141,7 +141,8 @@ def _choose(value: Any, branches: list[Mapping[str, Any]], about: Mapping[str, A
     fitting = [branch for branch in branches if _compare(value, branch) is None]
     if fitting:
         return next((branch for branch in fitting if "properties" not in branch), fitting[0])
-    types = [name for branch in branches for name in _types(branch) if name != "null"]
+    plain = [branch for branch in branches if "pattern" not in branch] or branches  # no os.environ/NAME
+    types = [name for branch in plain for name in _types(branch) if name != "null"]
     allowed = [each for branch in branches for each in branch.get("enum", ()) if each is not None]
     joined: dict[str, Any] = {"x-litellm": {"inferred": about.get("inferred", False)}}
     if allowed and (isinstance(value, str) or not types):

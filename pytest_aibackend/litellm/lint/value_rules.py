@@ -39,6 +39,8 @@ _NOUNS: Final = {
     "null": "nothing",
     "date": "a date",
 }
+_TIMES: Final = ("created_at", "updated_at", "ptu_effective_from", "ptu_effective_to")  # in model_info
+_IN_MODEL_INFO: Final = 4  # steps: model_list, which, model_info, key
 
 
 @lint_rule(
@@ -48,7 +50,7 @@ _NOUNS: Final = {
 def wrong_type(context: LintContext) -> Iterator[LintProblem]:
     """A value is of another type than LiteLLM uses: a word for a number, a list for a mapping.
 
-    Under `litellm_params` LiteLLM drops the deployment; under `router_settings` nothing looks at the type,
+    Under `litellm_params`, and for some keys of `model_info`, LiteLLM drops the deployment; under `router_settings` nothing looks at the type,
     so that `num_retries: "1"` retries nothing and `timeout: 25s` fails every request; a section that is no
     mapping is passed over or stops LiteLLM. Write the value as the message says.
     """
@@ -56,12 +58,14 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
         if len(departure.path) > 2 and departure.path[1] in _SHAPED:
             continue  # alias-shape and fallback-shape speak of them
         key = departure.path[-1] if departure.path else None
+        if key in _TIMES and isinstance(departure.value, dt.date):
+            continue
         wanted = " or ".join(_NOUNS[kind] for kind in departure.wanted)
         yield LintProblem(
             path=departure.path,
             message=f"{dotted(departure.path)} is {_shown(key, departure.value)}, and should be {wanted}",
             hint=_type_hint(departure),
-            severity=Severity.WARNING if departure.inferred or departure.on_unknown == "stored" else None,
+            severity=Severity.WARNING if departure.inferred or _is_kept(context, departure) else None,
         )
 
 
@@ -88,7 +92,7 @@ def unknown_value(context: LintContext) -> Iterator[LintProblem]:
             message=f"{dotted(departure.path)} is {show_value(key, departure.value)};"
             f" LiteLLM knows {listed(allowed, shown=12)}",
             hint=f"did you mean {meant!r}?" if meant else "write one of these",
-            severity=Severity.WARNING if departure.on_unknown == "stored" else None,
+            severity=Severity.WARNING if _is_kept(context, departure) else None,
         )
 
 
@@ -124,6 +128,15 @@ def _shown(key: Any, value: Any) -> str:
     if is_secret_key(key):
         return _noun(value)
     return f"the text {show_value(key, value)}" if isinstance(value, str) else show_value(key, value)
+
+
+def _is_kept(context: LintContext, departure: Departure) -> bool:
+    """Say whether LiteLLM stores such a value as it is, and drops no deployment because of it."""
+    if departure.on_unknown != "stored" or len(departure.path) != _IN_MODEL_INFO:
+        return departure.on_unknown == "stored"
+    key = context.schema.section(departure.section).keys.get(departure.path[-1])
+    is_declared = key is not None and any(place.startswith("types/router.py") for place in key.reads)
+    return not is_declared or departure.wanted == ("boolean",)  # for which pydantic takes many words
 
 
 def _type_hint(departure: Departure) -> str:
