@@ -50,9 +50,10 @@ _IN_MODEL_INFO: Final = 4  # steps: model_list, which, model_info, key
 def wrong_type(context: LintContext) -> Iterator[LintProblem]:
     """A value is of another type than LiteLLM uses: a word for a number, a list for a mapping.
 
-    Under `litellm_params`, and for some keys of `model_info`, LiteLLM drops the deployment; under `router_settings` nothing looks at the type,
-    so that `num_retries: "1"` retries nothing and `timeout: 25s` fails every request; a section that is no
-    mapping is passed over or stops LiteLLM. Write the value as the message says.
+    Under `litellm_params`, and for some keys of `model_info`, LiteLLM drops the deployment; under
+    `router_settings` nothing looks at the type, so that `num_retries: "1"` retries nothing and
+    `timeout: 25s` fails every request; a section that is no mapping is passed over or stops LiteLLM. Write
+    the value as the message says.
     """
     for departure in departures_of(context, Kind.TYPE):
         if len(departure.path) > 2 and departure.path[1] in _SHAPED:
