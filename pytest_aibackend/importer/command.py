@@ -9,7 +9,12 @@ from typing import Any, Final
 
 from pytest_aibackend import __version__
 from pytest_aibackend.findings import Finding, Severity, sort_findings
-from pytest_aibackend.importer.document import ImportRefusedError, UnusablePathError, read_config
+from pytest_aibackend.importer.document import (
+    HalfDoneError,
+    ImportRefusedError,
+    UnusablePathError,
+    read_config,
+)
 from pytest_aibackend.importer.translate import Imported, translate
 from pytest_aibackend.importer.verify import check, try_out
 from pytest_aibackend.importer.words import deployments_of
@@ -34,7 +39,7 @@ def import_config(
     """
     try:
         original = read_config(path)
-        refuse_overwriting(directory, list(FILES.values()), original.files, force=force)
+        refuse_overwriting(directory, original.files, force=force)
         imported = translate(original.data, port=port, locate=original.locate)
         imported.notes.remarks[:0] = original.remarks
         trial = try_out(imported, path.name)
@@ -43,16 +48,21 @@ def import_config(
         if trial.differences:
             named = ", ".join(trial.differences)
             return _refuse([f"a bug of ours: the import would not mean the same in {named}"], BUG)
-        write_all(directory, trial.texts)
+        replaced = write_all(directory, trial.texts)
     except ImportRefusedError as reason:
         return _refuse(str(reason).splitlines(), REFUSED)
     except UnusablePathError as reason:
         return _refuse(str(reason).splitlines(), USAGE)
+    except HalfDoneError as reason:
+        print(reason, file=sys.stderr)
+        return USAGE
+    except OSError as error:  # a directory that may not be looked into, no room for the trial
+        return _refuse([f"{error.filename or directory}: {error.strerror}"], USAGE)
     findings = check(directory)
     if as_json:
-        print(json.dumps(_document(imported, directory, findings), indent=2, ensure_ascii=False))
+        print(json.dumps(_document(imported, directory, findings, replaced), indent=2, ensure_ascii=False))
     else:
-        print("\n".join(_report(imported, path, directory, findings)))
+        print("\n".join(_report(imported, path, directory, findings, replaced)))
     return OK
 
 
@@ -81,12 +91,15 @@ def _summary(findings: list[tuple[int, Finding]]) -> dict[str, int]:
     return {str(each): severities.count(each) for each in (Severity.ERROR, Severity.WARNING)}
 
 
-def _document(imported: Imported, directory: Path, findings: list[tuple[int, Finding]]) -> dict[str, Any]:
+def _document(
+    imported: Imported, directory: Path, findings: list[tuple[int, Finding]], replaced: Path | None
+) -> dict[str, Any]:
     ordered = sort_findings(finding for _, finding in findings)
     return {
         "schema_version": 1,
         "tool_version": __version__,
         "output": str(directory),
+        "replaced": str(replaced) if replaced else None,
         "summary": {**_counts(imported), "findings": _summary(findings)},
         "passthrough": [
             {"file": each.file, "where": each.where, "what": each.what, "why": each.why}
@@ -99,7 +112,11 @@ def _document(imported: Imported, directory: Path, findings: list[tuple[int, Fin
 
 
 def _report(
-    imported: Imported, path: Path, directory: Path, findings: list[tuple[int, Finding]]
+    imported: Imported,
+    path: Path,
+    directory: Path,
+    findings: list[tuple[int, Finding]],
+    replaced: Path | None,
 ) -> list[str]:
     counts = _counts(imported)
     generated = directory / FILES["generated"]
@@ -111,6 +128,8 @@ def _report(
         f"{path}: {size}, written to {directory}",
         f"what is generated from it ({generated}) means the same to LiteLLM; comments are not kept",
     ]
+    if replaced:
+        lines.append(f"the files that were there are in {replaced} now")
     lines += _told("carried through in LiteLLM's own words (passthrough)", _passed(imported))
     moved = [f"{each.variable}  from {each.where}" for each in imported.secrets]
     lines += _told(f"secrets that stood in {path.name}, and the variables that must hold them now", moved)

@@ -15,7 +15,16 @@ from pytest_aibackend.litellm.lint.includes import read_regular_file
 from pytest_aibackend.litellm.plan.passthrough import OWN_SECTIONS
 from pytest_aibackend.litellm.schema import load_schema
 
-__all__ = ["ImportRefusedError", "Locate", "Original", "UnusablePathError", "anywhere", "read_config", "told"]
+__all__ = [
+    "HalfDoneError",
+    "ImportRefusedError",
+    "Locate",
+    "Original",
+    "UnusablePathError",
+    "anywhere",
+    "read_config",
+    "told",
+]
 
 Locate = Callable[[Steps], Location]
 
@@ -31,6 +40,10 @@ class ImportRefusedError(Exception):
 
 class UnusablePathError(Exception):
     """A file cannot be read or a directory not be written; the text says which and why."""
+
+
+class HalfDoneError(Exception):
+    """A directory could neither be written nor put in order again; the text says where everything is."""
 
 
 @dataclass(frozen=True, slots=True)
