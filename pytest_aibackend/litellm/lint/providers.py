@@ -127,6 +127,27 @@ def vllm_in_process(context: LintContext) -> Iterator[LintProblem]:
             )
 
 
+@lint_rule("gemini-at-vertex", severity=Severity.WARNING, where=_FOUND)
+def gemini_at_vertex(context: LintContext) -> Iterator[LintProblem]:
+    """A model of Google's has an API key and no prefix.
+
+    LiteLLM takes the name alone for Vertex AI's, where a key of Google AI Studio is not looked at: without
+    credentials of Google Cloud every request fails. Write `gemini/` before the name.
+    """
+    for deployment in context.document.deployments:
+        if (
+            "/" not in deployment.model
+            and deployment.params.get("api_key")
+            and provider_of(context, deployment) == "vertex_ai"
+            and not any(str(key).startswith(("vertex_", "custom_llm_")) for key in deployment.params)
+        ):
+            yield LintProblem(
+                path=deployment.at("model"),
+                message=f"LiteLLM asks Vertex AI for {deployment.model!r}, and not with the api_key",
+                hint=f"write {written(f'gemini/{deployment.model}')}",
+            )
+
+
 def _unresolved(deployment: Deployment, near: Nearness, known: frozenset[str]) -> LintProblem:
     model, given = deployment.model, deployment.params.get("custom_llm_provider")
     if given:
