@@ -25,7 +25,7 @@ from pytest_aibackend.litellm.lint.catalogue import lint_rules
 from pytest_aibackend.litellm.lint.document import LintDocument
 from pytest_aibackend.litellm.lint.includes import read_file
 from pytest_aibackend.litellm.lint.run import LintResult, lint
-from pytest_aibackend.litellm.schema import Schema, SchemaError, load_schema
+from pytest_aibackend.litellm.schema import Schema, SchemaError, load_schema, stand_in
 from pytest_aibackend.reporting.lint_formats import FORMATS, LintedFile, LintReport
 from pytest_aibackend.sources.env_file import parse_env_file
 from pytest_aibackend.sources.yaml_text import MAX_BYTES
@@ -76,6 +76,8 @@ def _run(options: LintOptions) -> int:
     if options.write_baseline and options.baseline is None:
         raise _UsageError("--write-baseline needs --baseline FILE: the file to write")
     schema = load_schema(options.litellm_version)
+    if note := stand_in(options.litellm_version):
+        print(f"aibackend lint: {note}", file=sys.stderr)
     select = _rules(options.select, "--select") if options.select else None
     ignore = _rules(options.ignore, "--ignore")
     environment = _environment(options)

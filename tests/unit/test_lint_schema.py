@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pytest_aibackend.litellm import schema as schemas
-from pytest_aibackend.litellm.schema import Key, Schema, SchemaError, load_schema, shipped_lines
+from pytest_aibackend.litellm.schema import Key, Schema, SchemaError, load_schema, shipped_lines, stand_in
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = shipped_lines()
@@ -326,6 +326,29 @@ def test_takes_the_installed_version_else_the_newest(
 ) -> None:
     monkeypatch.setattr(schemas, "installed_version", lambda: installed)
     assert load_schema().line == line
+
+
+@pytest.mark.parametrize(
+    ("version", "installed", "said"),
+    [
+        ("1.96.0", None, None),
+        ("1.90.1", None, "there is no schema for LiteLLM 1.90.1; it is judged as 1.85"),
+        (
+            "2.0",
+            None,
+            f"there is no schema for LiteLLM 2.0; it is judged as {NEWEST}:"
+            " what is newer than that counts as unknown",
+        ),
+        (None, "1.40.0", "there is no schema for LiteLLM 1.40.0; it is judged as 1.85"),
+        (None, f"{NEWEST}.9", None),
+        (None, None, None),
+    ],
+)
+def test_says_when_another_line_stands_in(
+    monkeypatch: pytest.MonkeyPatch, version: str | None, installed: str | None, said: str | None
+) -> None:
+    monkeypatch.setattr(schemas, "installed_version", lambda: installed)
+    assert stand_in(version) == said
 
 
 def test_loading_imports_nothing_heavy() -> None:

@@ -17,7 +17,16 @@ from typing import Any, Final
 
 from pytest_aibackend.litellm.schema.patterns import STAND_INS
 
-__all__ = ["Key", "Schema", "SchemaError", "Section", "installed_version", "load_schema", "shipped_lines"]
+__all__ = [
+    "Key",
+    "Schema",
+    "SchemaError",
+    "Section",
+    "installed_version",
+    "load_schema",
+    "shipped_lines",
+    "stand_in",
+]
 
 _HERE: Final = Path(__file__).parent
 _FILE: Final = re.compile(r"litellm-(\d+)\.(\d+)\.json")
@@ -219,6 +228,24 @@ def load_schema(version: str | None = None) -> Schema:
     """
     asked = version if version is not None else installed_version()
     return _load(_line_for(asked, strict=version is not None))
+
+
+def stand_in(version: str | None = None) -> str | None:
+    """Return a sentence when `load_schema` takes another release line's schema for this version, else None.
+
+    Raises:
+        SchemaError: as `load_schema` does.
+    """
+    asked = version if version is not None else installed_version()
+    match = _VERSION.match(asked or "")
+    if match is None:
+        return None
+    taken, newest = _line_for(asked, strict=version is not None), max(_shipped())
+    wanted = int(match[1]), int(match[2])
+    if taken == wanted:
+        return None
+    text = f"there is no schema for LiteLLM {asked}; it is judged as {taken[0]}.{taken[1]}"
+    return f"{text}: what is newer than that counts as unknown" if wanted > newest else text
 
 
 def _line_for(version: str | None, *, strict: bool) -> tuple[int, int]:
