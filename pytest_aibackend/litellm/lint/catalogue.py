@@ -66,6 +66,7 @@ RULE_MODULES: Final = (
     "providers",
     "endpoints",
     "provider_keys",
+    "headers",
     "aliases",
     "fallbacks",
     "groups",
@@ -76,6 +77,7 @@ RULE_MODULES: Final = (
     "callbacks",
     "modules",
     "guardrails",
+    "database",
     "health_checks",
     "exposure",
 )

@@ -15,11 +15,18 @@ from pytest_aibackend.litellm.lint.document import Deployment
 from pytest_aibackend.litellm.lint.providers import provider_of, resolved
 from pytest_aibackend.sources.addresses import Address, address_of, shown_url, url_trouble
 
-__all__ = ["address_in_deployment", "api_base_missing", "api_base_path", "https_on_loopback", "malformed_url"]
+__all__ = [
+    "OPENAI_LIKE",
+    "address_in_deployment",
+    "api_base_missing",
+    "api_base_path",
+    "https_on_loopback",
+    "malformed_url",
+]
 
 _OLLAMA: Final = ("ollama", "ollama_chat")
 # Those that LiteLLM asks at api_base + /chat/completions, + /embeddings and so on.
-_OPENAI_LIKE: Final = (
+OPENAI_LIKE: Final = (
     *("openai", "custom_openai", "text-completion-openai", "hosted_vllm", "lm_studio", "llamafile"),
     *("litellm_proxy", "xinference", "docker_model_runner"),
 )
@@ -184,7 +191,7 @@ def _path_trouble(provider: str, address: Address) -> tuple[str, str, Severity |
                 return f"ends in {end}; Ollama is asked at {path}{asked}", f"take {end} off its end", None
     if provider == "anthropic" and path.endswith("/v1"):
         return f"ends in /v1; LiteLLM asks at {path}/v1/messages", "take /v1 off its end", None
-    if provider not in _OPENAI_LIKE or tolerated:
+    if provider not in OPENAI_LIKE or tolerated:
         return None
     end = next((each for each in _REQUESTS if path.endswith(each)), "")
     if end:

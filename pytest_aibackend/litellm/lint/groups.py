@@ -10,7 +10,7 @@ from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.document import Deployment
 
-__all__ = ["embedding_without_mode", "mixed_modes", "unusable_name"]
+__all__ = ["duplicate_deployment", "embedding_without_mode", "mixed_modes", "unusable_name"]
 
 _EMBEDDING: Final = re.compile(
     r"embedding|(^|[/_-])(embed|embedder|bge|gte|e5|mxbai|snowflake-arctic|all-minilm|all-mpnet)([.:_-]|$)",
@@ -65,6 +65,30 @@ def mixed_modes(context: LintContext) -> Iterator[LintProblem]:
             )
 
 
+@lint_rule("duplicate-deployment", severity=Severity.WARNING, where="router.py, model_info.id (1.106.2)")
+def duplicate_deployment(context: LintContext) -> Iterator[LintProblem]:
+    """Two deployments are one to LiteLLM: they have the same `id`, or say the same in every word.
+
+    LiteLLM makes the id from the name and the litellm_params, where `model_info` names none, and keeps what
+    it knows of a deployment by its id: a failure of one puts both aside, and the later takes the place of the
+    earlier wherever LiteLLM looks for the id.
+    """
+    firsts: dict[str, Deployment] = {}
+    for deployment in context.document.deployments:
+        given = deployment.info.get("id")
+        same = f"id {given}" if given is not None else f"{deployment.name!r} {_written_out(deployment)}"
+        first = firsts.setdefault(same, deployment)
+        if first is not deployment:
+            line = context.document.locate(first.path).line
+            what = f"has the id {given!r}, as" if given is not None else "says the same as"
+            yield LintProblem(
+                path=(*deployment.path, "model_info", "id") if given is not None else deployment.path,
+                message=f"a deployment of {deployment.label!r} {what} the one in line {line}:"
+                " LiteLLM takes both for one",
+                hint="give it an id of its own" if given is not None else "remove one of them",
+            )
+
+
 @lint_rule(
     "embedding-without-mode",
     severity=Severity.WARNING,
@@ -85,6 +109,10 @@ def embedding_without_mode(context: LintContext) -> Iterator[LintProblem]:
                 message=f"{deployment.model!r} is for {mode} by its name; LiteLLM thinks that it chats",
                 hint=f"write mode: {mode} under its model_info",
             )
+
+
+def _written_out(deployment: Deployment) -> str:
+    return repr(sorted(deployment.params.items(), key=str))
 
 
 def _unusable(name: str) -> str | None:

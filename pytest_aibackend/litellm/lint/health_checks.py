@@ -54,12 +54,20 @@ def health_checks_billed(context: LintContext) -> Iterator[LintProblem]:
 
 @lint_rule("health-checks-off", severity=Severity.WARNING, where=_LOOP)
 def health_checks_off(context: LintContext) -> Iterator[LintProblem]:
-    """Settings for background health checks stand without `background_health_checks: true`.
+    """Settings for background health checks stand without `background_health_checks: true`, or undo it.
 
-    LiteLLM then makes none, and routing by health (`enable_health_check_routing`) knows nothing to go by.
+    LiteLLM makes none without, nor with a `health_check_interval` that is no whole number above 0, and
+    routing by health (`enable_health_check_routing`) knows nothing to go by.
     """
     settings = context.document.section(_SETTINGS)
+    interval = settings.get("health_check_interval")
     if settings.get("background_health_checks"):
+        if isinstance(interval, (int, float)) and (interval <= 0 or isinstance(interval, float)):
+            yield LintProblem(
+                path=(_SETTINGS, "health_check_interval"),
+                message=f"health_check_interval is {interval}: then LiteLLM makes no health checks",
+                hint="write a whole number of seconds above 0",
+            )
         return
     for key in _NEEDING:
         if settings.get(key):

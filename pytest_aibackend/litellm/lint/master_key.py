@@ -11,7 +11,14 @@ from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, li
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted
 from pytest_aibackend.litellm.lint.shape import Kind
 
-__all__ = ["master_key_literal", "master_key_misplaced", "master_key_unnamed", "master_key_weak", "weakness"]
+__all__ = [
+    "master_key_literal",
+    "master_key_misplaced",
+    "master_key_unnamed",
+    "master_key_unusable",
+    "master_key_weak",
+    "weakness",
+]
 
 _PATH: Final = ("general_settings", "master_key")
 _VARIABLE: Final = "LITELLM_MASTER_KEY"
@@ -93,6 +100,23 @@ def master_key_literal(context: LintContext) -> Iterator[LintProblem]:
         )
 
 
+@lint_rule("master-key-unusable", where="proxy/auth/user_api_key_auth.py: the Authorization header (1.106.2)")
+def master_key_unusable(context: LintContext) -> Iterator[LintProblem]:
+    """No client can send the master key: it has a line break, a blank at an end, or letters outside ASCII.
+
+    LiteLLM starts with it, and refuses whoever comes: a header cannot carry it. A line break often comes from
+    `|` behind `master_key:`, or from the file that the variable was read from.
+    """
+    key = _known_key(context)
+    if key is not None and key.strip() and (key != key.strip() or not key.isascii() or not key.isprintable()):
+        yield LintProblem(
+            path=_PATH,
+            message="the master key has blanks or a line break at an end, or letters outside ASCII:"
+            " no client can send it",
+            hint="make a key of letters and digits, in one line",
+        )
+
+
 @lint_rule("master-key-weak", where=_CHECK)
 def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
     """The master key is blank, is the one from LiteLLM's documentation, or is short enough to be guessed.
@@ -101,24 +125,29 @@ def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
     and read what was logged. `dangerously_permit_weak_or_unset_master_key` lets everybody in. Make a key
     with `openssl rand -hex 32`.
     """
-    settings = context.document.section("general_settings")
-    key = settings.get("master_key")
-    if isinstance(key, str) and key.startswith(_REFERENCE):
-        key = (context.environment or {}).get(key.removeprefix(_REFERENCE))
-    elif key is None and "master_key" not in settings:
-        key = (context.environment or {}).get(_VARIABLE)
-    permitted = settings.get(_PERMIT) is True
-    reason = weakness(key) if isinstance(key, str) else None
-    if permitted:
+    key = _known_key(context)
+    reason = weakness(key) if key is not None else None
+    if context.document.get("general_settings", _PERMIT) is True:
         yield LintProblem(
             path=("general_settings", _PERMIT),
-            message=f"{_PERMIT} lets LiteLLM start without a good master key: then everybody may use it",
+            message=f"{_PERMIT} lets LiteLLM start without a good master key: then everybody may use it,"
+            " and it listens on all interfaces unless --host says otherwise",
             hint="remove it, and " + _ADD,
         )
     elif reason is not None:
         yield LintProblem(
             path=_PATH, message=f"the master key {reason}", hint="make a key: sk- and `openssl rand -hex 32`"
         )
+
+
+def _known_key(context: LintContext) -> str | None:
+    """Return the master key as far as it is known: from the file, or from the environment."""
+    settings = context.document.section("general_settings")
+    environment = context.environment or {}
+    key = settings.get("master_key") if "master_key" in settings else environment.get(_VARIABLE)
+    if isinstance(key, str) and key.startswith(_REFERENCE):
+        return environment.get(key.removeprefix(_REFERENCE))
+    return key if isinstance(key, str) else None
 
 
 def weakness(key: str) -> str | None:

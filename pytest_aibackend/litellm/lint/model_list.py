@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 
 __all__ = ["deployment_without_model", "model_list_empty"]
@@ -73,4 +74,11 @@ def deployment_without_model(context: LintContext) -> Iterator[LintProblem]:
                 path=deployment.at("model"),
                 message=f"{deployment.label!r} has no litellm_params.model",
                 hint="write model: provider/model under its litellm_params",
+            )
+        elif deployment.model.endswith("/"):
+            yield LintProblem(
+                path=deployment.at("model"),
+                message=f"the model of {deployment.label!r} is {deployment.model!r}: a provider alone",
+                hint=f"write {deployment.model} and the name that the server knows the model by",
+                severity=Severity.WARNING,
             )

@@ -135,7 +135,7 @@ def _is_kept(context: LintContext, departure: Departure) -> bool:
     """Say whether LiteLLM stores such a value as it is, and drops no deployment because of it."""
     if departure.on_unknown != "stored" or len(departure.path) != _IN_MODEL_INFO:
         return departure.on_unknown == "stored"
-    key = context.schema.section(departure.section).keys.get(departure.path[-1])
+    key = context.schema.section(departure.section).keys.get(str(departure.path[-1]))
     is_declared = key is not None and any(place.startswith("types/router.py") for place in key.reads)
     return not is_declared or departure.wanted == ("boolean",)  # for which pydantic takes many words
 

@@ -8,8 +8,16 @@ from typing import Any, Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.document import Deployment
+from pytest_aibackend.sources.secrets import show_value
 
-__all__ = ["deployment_never_chosen", "limit_in_model_info", "unusable_weight", "weight_without_effect"]
+__all__ = [
+    "deployment_never_chosen",
+    "limit_in_model_info",
+    "order_without_effect",
+    "unusable_order",
+    "unusable_weight",
+    "weight_without_effect",
+]
 
 _SHUFFLE: Final = "simple-shuffle"
 _CHOSEN: Final = "router_strategy/simple_shuffle.py (1.106.2)"
@@ -87,6 +95,56 @@ def deployment_never_chosen(context: LintContext) -> Iterator[LintProblem]:
                     )
 
 
+@lint_rule("unusable-order", where="utils.py, get_order_filtered_deployments (1.106.2)")
+def unusable_order(context: LintContext) -> Iterator[LintProblem]:
+    """An `order` is text, or comes from a variable, which is text.
+
+    LiteLLM compares the orders of a model group's deployments: text and numbers cannot be compared, and every
+    request for the group fails. Write a number.
+    """
+    for deployment in context.document.deployments:
+        order = _order(deployment)
+        if isinstance(order, str):
+            yield LintProblem(
+                path=deployment.at("order"),
+                message=f"the order of {deployment.label!r} is the text {show_value(None, order)}",
+                hint="write a number, without quotes",
+            )
+
+
+@lint_rule(
+    "order-without-effect",
+    severity=Severity.WARNING,
+    where="utils.py, get_order_filtered_deployments (1.106.2)",
+)
+def order_without_effect(context: LintContext) -> Iterator[LintProblem]:
+    """An `order` stands where there is nothing to put in order, or where some have none.
+
+    LiteLLM asks the deployments of the lowest order of a model group, and those of the next when these fail.
+    With one deployment, or one order for all, there is no next. A deployment without an order is passed over
+    while one of those with an order is not put aside.
+    """
+    for name, members in context.document.groups.items():
+        ordered = [each for each in members if _order(each) is not None]
+        if not ordered or "*" in name:
+            continue
+        if len(ordered) < len(members):
+            other = next(each for each in members if _order(each) is None)
+            yield LintProblem(
+                path=other.path,
+                message=f"a deployment of {name!r} has no order and others have one:"
+                " it gets no requests while these are not put aside",
+                hint="add an order to its litellm_params",
+            )
+        elif len({str(_order(each)) for each in ordered}) == 1:
+            fact = "all have the same" if len(ordered) > 1 else "it has one deployment only"
+            yield LintProblem(
+                path=ordered[0].at("order"),
+                message=f"the order of {name!r} has no effect: {fact}",
+                hint="give each its own, the first 1, or remove it",
+            )
+
+
 @lint_rule("limit-in-model-info", severity=Severity.WARNING, where=_CHOSEN)
 def limit_in_model_info(context: LintContext) -> Iterator[LintProblem]:
     """`rpm` or `tpm` stands under `model_info`, where the routing strategy does not look.
@@ -107,11 +165,17 @@ def limit_in_model_info(context: LintContext) -> Iterator[LintProblem]:
                 )
 
 
+def _order(deployment: Deployment) -> Any:
+    """Return a deployment's order, which may also stand under model_info."""
+    order = deployment.params.get("order")
+    return deployment.info.get("order") if order is None else order
+
+
 def _peers(members: Sequence[Deployment]) -> list[list[Deployment]]:
     """Return the deployments among which one is chosen: those of one order."""
     found: dict[str, list[Deployment]] = {}
     for member in members:
-        found.setdefault(str(member.params.get("order")), []).append(member)
+        found.setdefault(str(_order(member)), []).append(member)
     return list(found.values())
 
 
