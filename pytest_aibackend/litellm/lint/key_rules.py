@@ -9,6 +9,7 @@ from typing import Any, Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted, nearness_of
+from pytest_aibackend.litellm.lint.invented import instead_of
 from pytest_aibackend.litellm.lint.nearness import is_close
 from pytest_aibackend.litellm.lint.shape import Departure, Kind
 from pytest_aibackend.litellm.schema import Schema, Section, load_schema, shipped_lines
@@ -25,28 +26,6 @@ _CONSEQUENCES: Final = {
 }
 _OPEN: Final = ("forwarded", "stored")
 _CLOSED: Final = ("AllowedFailsPolicy", "RetryPolicy")  # classes that give no key another name
-_COMMAND_LINE: Final = "host and port are options of the command line: --host, --port"
-# Words for sections that people expect, and what LiteLLM has in their place.
-_INSTEAD: Final = {
-    "models": "did you mean 'model_list'?",
-    "server_settings": _COMMAND_LINE,
-    "server": _COMMAND_LINE,
-    "rate_limit_settings": "write rpm and tpm into the litellm_params of each deployment",
-    "debug": "use the option --debug, or set LITELLM_LOG=DEBUG",
-    **dict.fromkeys(("log_level", "logging", "verbose"), "set LITELLM_LOG=DEBUG"),
-    "environment": "did you mean 'environment_variables'?",
-    "env": "did you mean 'environment_variables'?",
-    "includes": "did you mean 'include'?",
-    "mcp_settings": "did you mean 'mcp_servers'?",
-    "mcp": "did you mean 'mcp_servers'?",
-}
-# What people write under general_settings or litellm_settings, and LiteLLM takes from its command line alone.
-_OPTIONS: Final = {
-    **{name: name for name in ("host", "port", "num_workers", "debug", "detailed_debug")},
-    **{name: name for name in ("ssl_certfile_path", "ssl_keyfile_path", "run_gunicorn", "keepalive_timeout")},
-    "workers": "num_workers",
-}
-_SETTINGS: Final = ("general_settings", "litellm_settings")
 _LISTED_ONLY: Final = "types/utils.py"  # has a list of words that are kept from providers, and reads none
 # Homes that are named for a key in the wrong place, the likeliest first.
 _HOMES: Final = (
@@ -74,6 +53,9 @@ _ROUTES: Final = {
     "guardrail_params": "under the litellm_params of the guardrail",
 }
 _REFUSED: Final = ("health_check_interval", "health_check_concurrency")  # by router_settings
+# What servers take beside OpenAI's parameters, and looks like a key of LiteLLM's: vLLM, KoboldCpp, OpenRouter.
+_OF_SERVERS: Final = frozenset({"min_tokens", "top_a", "models", "plugins", "prompts"})
+_OWN_PLACES: Final = ("types/router.py", "main.py")  # the class, and what a completion takes
 _SHORT: Final = 6  # letters: of shorter words one is soon another
 
 _own: Final[weakref.WeakKeyDictionary[Schema, frozenset[str]]] = weakref.WeakKeyDictionary()
@@ -95,11 +77,12 @@ def unread_section(context: LintContext) -> Iterator[LintProblem]:
         meant = near.find(name, context.schema.section("").keys)
         meant = meant if meant and is_close(name, meant) else None
         hint = f"did you mean {meant!r}?" if meant else "remove it, or name it x-... if it only holds anchors"
+        hint = instead_of(name, "") or hint
         yield LintProblem(
             path=departure.path,
             message=f"LiteLLM does not read {name!r}",
-            hint=_INSTEAD.get(name, hint),
-            severity=Severity.ERROR if "did you mean" in _INSTEAD.get(name, hint) else None,
+            hint=hint,
+            severity=Severity.ERROR if "did you mean" in hint else None,
         )
 
 
@@ -196,7 +179,7 @@ def _homes(schema: Schema, departure: Departure) -> list[str]:
     known = schema.homes(key)
     if section == "guardrail":
         return [home for home in known if home == "guardrail_params"]
-    if section not in _HOMES or _is_option(departure) or key in _INSTEAD:
+    if section not in _HOMES or instead_of(key, section):
         return []
     homes: list[str] = [home for home in _HOMES if home in known and home != section]
     if section not in ("deployment", "model_info") and "litellm_params" in homes:
@@ -223,6 +206,8 @@ def _is_open(section: Section, departure: Departure) -> bool:
 def _meant(context: LintContext, section: Section, departure: Departure) -> str | None:
     """Return the key that was probably meant."""
     near, key = nearness_of(context), departure.key
+    if _is_no_key(departure.section, key):
+        return None
     if not _is_open(section, departure):
         return near.find(key, section.keys)
     if section.name == "litellm_params":  # most of its keys are for one provider or another
@@ -233,15 +218,10 @@ def _meant(context: LintContext, section: Section, departure: Departure) -> str 
     return meant
 
 
-def _is_option(departure: Departure) -> bool:
-    return departure.section in _SETTINGS and departure.key in _OPTIONS
-
-
 def _what_else(context: LintContext, departure: Departure, near: str | None) -> str:
-    if _is_option(departure):
-        return f"it is an option of the command line: --{_OPTIONS[departure.key]}"
-    if departure.key in _INSTEAD:
-        return _INSTEAD[departure.key]
+    instead = instead_of(departure.key, departure.section)
+    if instead is not None:
+        return instead
     other = _knowing_version(departure)
     if other is not None:
         return f"LiteLLM {other} reads it, and {context.schema.version} does not: remove it"
@@ -259,10 +239,18 @@ def _knowing_version(departure: Departure) -> str | None:
     return None
 
 
+def _is_no_key(section: str, key: str) -> bool:
+    """Say whether a key means something to somebody else: to the command line, or to a server."""
+    words = {"general_settings": _OPTIONS, "litellm_params": _OF_SERVERS}.get(section, ())
+    return key in words
+
+
 def _own_params(schema: Schema) -> frozenset[str]:
     if schema not in _own:
         keys = schema.section("litellm_params").keys
-        _own[schema] = frozenset(name for name, key in keys.items() if _is_declared(key.reads))
+        _own[schema] = frozenset(
+            name for name, key in keys.items() if any(place.startswith(_OWN_PLACES) for place in key.reads)
+        )
     return _own[schema]
 
 
