@@ -53,7 +53,7 @@ _ROUTES: Final = {
     "guardrail_params": "under the litellm_params of the guardrail",
 }
 _REFUSED: Final = ("health_check_interval", "health_check_concurrency")  # by router_settings
-# What servers take beside OpenAI's parameters, and looks like a key of LiteLLM's: vLLM, KoboldCpp, OpenRouter.
+# What servers take, and looks like a key of LiteLLM's: those of vLLM, KoboldCpp, OpenRouter.
 _OF_SERVERS: Final = frozenset({"min_tokens", "top_a", "models", "plugins", "prompts"})
 _OWN_PLACES: Final = ("types/router.py", "main.py")  # the class, and what a completion takes
 _SHORT: Final = 6  # letters: of shorter words one is soon another
@@ -179,7 +179,8 @@ def _homes(schema: Schema, departure: Departure) -> list[str]:
     known = schema.homes(key)
     if section == "guardrail":
         return [home for home in known if home == "guardrail_params"]
-    if section not in _HOMES or instead_of(key, section):
+    is_servers = section == "litellm_params" and key in _OF_SERVERS
+    if section not in _HOMES or is_servers or instead_of(key, section):
         return []
     homes: list[str] = [home for home in _HOMES if home in known and home != section]
     if section not in ("deployment", "model_info") and "litellm_params" in homes:
@@ -206,7 +207,7 @@ def _is_open(section: Section, departure: Departure) -> bool:
 def _meant(context: LintContext, section: Section, departure: Departure) -> str | None:
     """Return the key that was probably meant."""
     near, key = nearness_of(context), departure.key
-    if _is_no_key(departure.section, key):
+    if section.name == "litellm_params" and key in _OF_SERVERS:
         return None
     if not _is_open(section, departure):
         return near.find(key, section.keys)
@@ -237,12 +238,6 @@ def _knowing_version(departure: Departure) -> str | None:
         if departure.section in sections and departure.key in sections[departure.section].keys:
             return line
     return None
-
-
-def _is_no_key(section: str, key: str) -> bool:
-    """Say whether a key means something to somebody else: to the command line, or to a server."""
-    words = {"general_settings": _OPTIONS, "litellm_params": _OF_SERVERS}.get(section, ())
-    return key in words
 
 
 def _own_params(schema: Schema) -> frozenset[str]:

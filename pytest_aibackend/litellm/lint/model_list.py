@@ -8,7 +8,7 @@ from typing import Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 
-__all__ = ["deployment_without_model", "model_list_empty"]
+__all__ = ["deployment_without_model", "empty_model_info", "model_list_empty"]
 
 # A gateway with one of these serves something without any model of its own.
 _OTHER_SERVICES: Final = (
@@ -49,6 +49,22 @@ def model_list_empty(context: LintContext) -> Iterator[LintProblem]:
         hint="write model_list: with an entry for each deployment, or store_model_in_db: true for a database",
         subject="model_list",
     )
+
+
+@lint_rule("empty-model-info", where="router.py, set_model_list (1.106.2)")
+def empty_model_info(context: LintContext) -> Iterator[LintProblem]:
+    """A deployment has `model_info:` with nothing below it.
+
+    LiteLLM refuses to start: "'NoneType' object has no attribute 'get'". Often what stood there was commented
+    out. Comment `model_info:` out, too.
+    """
+    for deployment in context.document.deployments:
+        if "model_info" in deployment.entry and deployment.entry["model_info"] is None:
+            yield LintProblem(
+                path=(*deployment.path, "model_info"),
+                message=f"the model_info of {deployment.label!r} is empty: LiteLLM refuses to start",
+                hint="remove model_info:, or write {} behind it",
+            )
 
 
 @lint_rule(

@@ -73,13 +73,16 @@ def api_key_missing(context: LintContext) -> Iterator[LintProblem]:
     for deployment in context.document.deployments:
         provider = provider_of(context, deployment)
         has_server = _has_server(context, deployment)
-        variables = _KEYS.get(provider or "") or (() if has_server else _CLOUD_KEYS.get(provider or "", ()))
+        variables = _KEYS.get(provider or "") or _CLOUD_KEYS.get(provider or "", ())
         if not variables or deployment.params.get("api_key") or _has_other_way(deployment):
             continue
         if context.environment is None and has_server and provider in _SELF_HOSTED:
             yield _problem(deployment, f"without {variables[0]} every request fails", None)
         elif context.environment is not None and not _is_any_set(context, variables):
-            yield _problem(deployment, f"and {variables[0]} is not set: every request fails", Severity.ERROR)
+            # A server of one's own may ask for no key, and be called by the name of a provider in the cloud.
+            is_sure = provider in _KEYS or not has_server
+            fate = f"and {variables[0]} is not set: every request fails"
+            yield _problem(deployment, fate, Severity.ERROR if is_sure else Severity.WARNING)
 
 
 @lint_rule("credential-unknown", where="router.py, _add_deployment: litellm_credential_name (1.106.2)")

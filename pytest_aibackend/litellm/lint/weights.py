@@ -107,7 +107,8 @@ def unusable_order(context: LintContext) -> Iterator[LintProblem]:
         if isinstance(order, str):
             yield LintProblem(
                 path=deployment.at("order"),
-                message=f"the order of {deployment.label!r} is the text {show_value(None, order)}",
+                message=f"the order of {deployment.label!r} is the text {show_value(None, order)}:"
+                " beside a number every request fails",
                 hint="write a number, without quotes",
             )
 
