@@ -80,7 +80,7 @@ def cache_without_namespace(context: LintContext) -> Iterator[LintProblem]:
     if _type(context) == "redis" and not _params(context).get("namespace"):
         yield LintProblem(
             path=_PARAMS,
-            message="the Redis cache has no namespace",
+            message="the Redis cache has no namespace: its keys lie among everybody else's",
             hint='add namespace: "litellm:unified" under cache_params',
         )
 
@@ -155,7 +155,7 @@ def malformed_cache_address(context: LintContext) -> Iterator[LintProblem]:
         if isinstance(value, str) and not value.startswith("os.environ/") and is_wrong(value):
             yield LintProblem(
                 path=(*_PARAMS, key),
-                message=f"{key} of the cache is {show_value(None, value)}",
+                message=f"{key} of the cache is {show_value(None, value)}: LiteLLM caches nothing",
                 hint="write host: name and port: 6379, or url: redis://name:6379",
             )
 
@@ -174,7 +174,7 @@ def cache_incomplete(context: LintContext) -> Iterator[LintProblem]:
         if _params(context).get(key) is None and not may_be_set:
             yield LintProblem(
                 path=(*_PARAMS, key),
-                message=f"a cache of type {kind} needs {key}",
+                message=f"a cache of type {kind} needs {key}: without it nothing is cached",
                 hint=f"add {key} to cache_params",
             )
 

@@ -172,7 +172,8 @@ def https_on_loopback(context: LintContext) -> Iterator[LintProblem]:
         if named is not None and address is not None and address.scheme == "https" and address.is_loopback:
             yield LintProblem(
                 path=deployment.at(named[0]),
-                message=f"{shown_url(named[1])} asks a server on this machine over https",
+                message=f"{shown_url(named[1])} asks a server on this machine over https,"
+                " where most speak http",
                 hint="write http://",
             )
 
@@ -203,10 +204,11 @@ def _path_trouble(provider: str, address: Address) -> tuple[str, str, Severity |
     if provider not in _BELOW_V1 or not address.is_private:
         return None
     if not path:
-        fact = f"has no /v1 at its end; {provider}/ is asked at {_asked(provider)}"
+        fact = f"has no /v1 at its end: LiteLLM asks at {_asked(provider)}, most servers answer below /v1"
         return fact, "add /v1 to its end", Severity.WARNING
     if path == "/api" and address.port not in _OPEN_WEBUI:
-        return f"is asked at /api{_asked(provider)}", "write /v1 for /api at its end", Severity.WARNING
+        fact = f"ends in /api: LiteLLM asks at /api{_asked(provider)}, where none but Open WebUI answers"
+        return fact, "write /v1 for /api at its end", Severity.WARNING
     return None
 
 

@@ -151,7 +151,8 @@ def malformed_reference(context: LintContext) -> Iterator[LintProblem]:
             continue
         yield LintProblem(
             path=path,
-            message=f"{dotted(path)} is not os.environ/NAME as a whole, as LiteLLM reads variables",
+            message=f"{dotted(path)} names a variable in a way that LiteLLM does not read: only a whole value"
+            " os.environ/NAME is one",
             hint=f"write os.environ/{name}" if name else "write os.environ/ and the variable's name",
         )
 

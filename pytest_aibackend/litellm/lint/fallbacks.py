@@ -173,7 +173,7 @@ def alias_without_fallbacks(context: LintContext) -> Iterator[LintProblem]:
             yield LintProblem(
                 path=alias.path,
                 message=f"alias {name!r} has no fallbacks: it does not inherit those of {alias.target!r}",
-                hint=f"add - {written(name)}: with a list of its own to fallbacks",
+                hint=f"add - {written(name)}: [first, second] to fallbacks",
             )
 
 

@@ -106,7 +106,7 @@ def embedding_without_mode(context: LintContext) -> Iterator[LintProblem]:
         if mode and not deployment.info.get("mode") and _known_mode(context, deployment) is None:
             yield LintProblem(
                 path=deployment.at("model"),
-                message=f"{deployment.model!r} is for {mode} by its name; LiteLLM thinks that it chats",
+                message=f"{deployment.model!r} is for {mode} by its name; LiteLLM believes that it chats",
                 hint=f"write mode: {mode} under its model_info",
             )
 

@@ -106,7 +106,8 @@ def credential_unknown(context: LintContext) -> Iterator[LintProblem]:
         if name and name not in known:
             yield LintProblem(
                 path=deployment.at("litellm_credential_name"),
-                message=f"{deployment.label!r} names credential {name!r}, which is not in credential_list",
+                message=f"{deployment.label!r} names credential {name!r}, which is not in credential_list:"
+                " it has neither key nor address from it",
                 hint=context.suggester.hint(name, known, otherwise="name one of credential_list"),
             )
 

@@ -60,7 +60,9 @@ def negative_setting(context: LintContext) -> Iterator[LintProblem]:
     for path, value in _places(context):
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
             yield LintProblem(
-                path=path, message=f"{path[-1]} is {value}", hint="write 0 or more, or leave it out"
+                path=path,
+                message=f"{path[-1]} is {value}: {_below_zero(str(path[-1]))}",
+                hint="write 0 or more, or leave it out",
             )
 
 
@@ -78,7 +80,8 @@ def timeout_with_unit(context: LintContext) -> Iterator[LintProblem]:
             if isinstance(value, str) and not value.startswith("os.environ/") and not _is_number(value):
                 yield LintProblem(
                     path=deployment.at(key),
-                    message=f"{key} of {deployment.label!r} is the text {show_value(key, value)}",
+                    message=f"{key} of {deployment.label!r} is the text {show_value(key, value)}:"
+                    " every request fails",
                     hint="write seconds as a number, without a unit",
                 )
 
@@ -181,7 +184,7 @@ def cooldown_without_allowed_fails(context: LintContext) -> Iterator[LintProblem
     ):
         yield LintProblem(
             path=(_ROUTER, "cooldown_time"),
-            message="cooldown_time is set, and allowed_fails is not",
+            message="cooldown_time is set, and nothing says after how many failures: allowed_fails is not",
             hint="add allowed_fails: 3, or another number of failures in a minute",
         )
 
@@ -224,6 +227,12 @@ def policy_group_unknown(context: LintContext) -> Iterator[LintProblem]:
                 message=f"the retry policy of {group!r} is never used: this gateway does not serve it",
                 hint=context.suggester.hint(group, served.names, otherwise="name a model group"),
             )
+
+
+def _below_zero(key: str) -> str:
+    if key in _TIMEOUTS:
+        return "every request has timed out before it is sent"
+    return "nothing is tried again" if key.endswith("retries") else "LiteLLM does not check it"
 
 
 def _is_number(value: str) -> bool:
