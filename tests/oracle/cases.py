@@ -5,11 +5,13 @@ A config lies in `corpus/<class>/<name>.yaml`. It begins with a sentence about i
     # env: NAME=value        the gateway has this variable, beside LITELLM_MASTER_KEY
     # unset: NAME            and not this one
     # cloud: HOST            a request that leaves for this host counts as answered
+    # say: WORDS             what is said to the models that chat
+    # rule: ID, ID           the lint rules that speak of the fault: one of them must, and no other may
 
 In it a line that ends in `# <- no effect` is pointed at, with the lines below it that are indented deeper:
-without them the gateway has the same settings and does the same. `# <- overruled` points at what is kept as a
-setting and changes nothing that a client or a provider sees, `# <- secret` at a credential that works. What
-`include:` names, and modules, are in `included/`.
+without them the gateway has the same settings and does the same. `# <- effect` says that it has one, and asks
+the gateway. `# <- overruled` points at what is kept as a setting and changes nothing that others see,
+`# <- secret` at a credential that works. What `include:` names, and modules, are in `included/`.
 
 `@OPENAI@`, `@ANTHROPIC@`, `@OLLAMA@`, `@VLLM@`, `@LLAMACPP@` and `@REDIS@` stand for ports on 127.0.0.1. How
 the upstream model is called decides how it answers, see `standins`.
@@ -39,7 +41,7 @@ CORPUS: Final = Path(__file__).parent / "corpus"
 VERDICTS: Final = CORPUS.parent / "verdicts.json"
 MASTER_KEY: Final = "sk-oracle-7b1f90c2d4e85a36"
 BASE_ENVIRONMENT: Final[Mapping[str, str]] = {"LITELLM_MASTER_KEY": MASTER_KEY}
-_DIRECTIVE: Final = re.compile(r"^# (env|unset|cloud): *(.+?)\s*$")
+_DIRECTIVE: Final = re.compile(r"^# (env|unset|cloud|say|rule): *(.+?)\s*$")
 _PORT: Final = re.compile(r"@([A-Z]+)@")
 
 
@@ -70,6 +72,11 @@ class Case:
             name, _, value = assignment.partition("=")
             given[name] = value
         return given
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """Return the lint rules that speak of its fault."""
+        return frozenset(rule.strip() for told in self.told("rule") for rule in told.split(","))
 
     def at(self, ports: Mapping[str, int]) -> Case:
         """Return it with the stand-ins' ports in the places of the placeholders."""

@@ -20,6 +20,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -28,10 +29,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+import pydantic
+
 __all__ = ["main"]
 
 PARENT_DIED: Final = 1  # PR_SET_PDEATHSIG
 LOCAL: Final = ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # what may be reached
+# What holds the deployments, under identities that any key of theirs changes, or counts requests.
+COUNTED: Final = re.compile(
+    r"^model_(list|cost|names)$|^healthy_deployments$|deployment_(latency_map|names|stats)$|_(indices|index_map)$|_calls$|_cache$"
+)
 SIMPLE: Final = (str, int, float, bool, type(None))
 
 
@@ -116,9 +123,9 @@ def _litellm(request: dict[str, Any]) -> int:
     reached: list[str] = []
     proxy_server.run_ollama_serve = lambda: reached.append("ollama serve")
     _stay_here(reached)
-    ProxyInitializationHelpers._get_loop_type = staticmethod(
-        lambda: "asyncio"
-    )  # uvloop resolves names itself
+    # uvloop would resolve names itself.
+    asyncio = staticmethod(lambda: "asyncio")
+    ProxyInitializationHelpers.get_loop_type = asyncio  # type: ignore[method-assign]
     arguments = ["--config", request["config"]]
     if request["do"] == "validate":
         arguments += ["--validate_config"]
@@ -126,9 +133,8 @@ def _litellm(request: dict[str, Any]) -> int:
         arguments += ["--host", "127.0.0.1", "--port", str(request["port"]), "--num_workers", "1"]
         arguments += ["--telemetry", "False"]
         _tell_state(proxy_server, reached)
-    return int(
-        run_server.main(arguments, standalone_mode=False) or 0
-    )  # click returns what it would exit with
+    # click returns what it would exit with.
+    return int(run_server.main(arguments, standalone_mode=False) or 0)
 
 
 def _stay_here(reached: list[str]) -> None:
@@ -169,7 +175,8 @@ def _plain_parts(holder: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     parts = {}
     for name in sorted(names):
         value = holder.get(name)
-        if name not in ("model_list", "model_cost", "model_names") and _is_plain(value, 4):
+        value = value.model_dump() if isinstance(value, pydantic.BaseModel) else value
+        if not COUNTED.search(name) and _is_plain(value, 4):
             parts[name] = value
     return parts
 

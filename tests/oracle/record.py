@@ -10,6 +10,7 @@ import fnmatch
 import queue
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.oracle.cases import Case, load_cases, load_verdicts, save_verdicts
 from tests.oracle.gateway import Host, Oracle, Verdict
@@ -35,14 +36,10 @@ def main() -> None:
         if fnmatch.fnmatch(case.name, options.only) and not (options.new and case.name in verdicts):
             wanted.put(case)
     began = time.monotonic()
-    threads = [
-        threading.Thread(target=_work, args=(wanted, verdicts))
-        for _ in range(min(options.hosts, wanted.qsize()))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(options.hosts) as pool:
+        working = [pool.submit(_work, wanted, verdicts) for _ in range(min(options.hosts, wanted.qsize()))]
+    for work in working:
+        work.result()
     save_verdicts(verdicts)
     print(f"{len(cases)} cases, {len(verdicts)} verdicts, {time.monotonic() - began:.0f} s")
 

@@ -1,7 +1,7 @@
 """The providers behind the oracle's configs: a real llama.cpp server and Valkey, and protocol-true stand-ins.
 
 `@OPENAI@` speaks for every other provider of OpenAI's or Anthropic's protocol. It answers at the paths of the
-protocol alone, and how it answers is in the name of the model that is asked for:
+protocol alone, like OpenAI refuses what that does not know, and how it answers is in the name of the model:
 
     down-*      500, always            flaky-*     500, then well, in turn
     small-*     400, the context is too long        policy-*   400, the content policy
@@ -11,6 +11,7 @@ protocol alone, and how it answers is in the name of the model that is asked for
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,8 +27,22 @@ __all__ = ["StandIns", "stand_ins"]
 
 OLLAMA_MODELS: Final = ("llama3.1:8b", "qwen2.5-coder:7b", "nomic-embed-text")
 VLLM_MODELS: Final = ("Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.1-8B-Instruct")
-CHAT: Final = ("/v1/chat/completions", "/v1/messages")
-PATHS: Final = (*CHAT, "/v1/completions", "/v1/embeddings", "/v1/rerank")
+CHAT: Final = "/v1/chat/completions"
+PATHS: Final = (CHAT, "/v1/messages", "/v1/completions", "/v1/embeddings", "/v1/rerank")
+# What OpenAI's reference lists as the body of a request for chat.
+ARGUMENTS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens
+        messages metadata modalities model n parallel_tool_calls prediction presence_penalty prompt_cache_key
+        prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store
+        stream stream_options temperature tool_choice tools top_logprobs top_p user
+        verbosity web_search_options
+        """,
+    )
+)
+DATABASES: Final = (0, 1)
 FAULTS: Final[dict[str, tuple[int, dict[str, Any]]]] = {
     "down": (500, {"message": "the engine is down", "type": "server_error"}),
     "small": (
@@ -69,6 +84,9 @@ class OpenAiServer(FakeServer):
             return _error(404, {"message": f"Invalid URL ({request.method} {path})", "type": "x"})
         if not (request.headers.get("authorization") or request.headers.get("x-api-key")):
             return _error(401, {"message": "You didn't provide an API key.", "type": "x"})
+        if path == CHAT and self.name == "openai" and (strange := sorted(set(request.body) - ARGUMENTS)):
+            said = f"Unrecognized request argument supplied: {strange[0]}"
+            return _error(400, {"message": said, "type": "invalid_request_error"})
         fault = model.rpartition("/")[2].partition("-")[0]
         if fault == "flaky":
             self._flaky[model] += 1
@@ -109,6 +127,14 @@ class StandIns:
             for request in list(fake.requests)
             if request.method == "POST" and not request.path.startswith("/api/show")
         ]
+
+    def stored(self) -> list[str]:
+        """Return the names under which something is kept in Redis."""
+        found: list[str] = []
+        for db in DATABASES:
+            with self.valkey.client(db) as client:
+                found += [key.decode() for key in client.scan_iter()]
+        return found
 
     def reset(self) -> None:
         """Forget what was asked, and what was stored."""

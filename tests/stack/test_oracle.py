@@ -1,51 +1,30 @@
 """The linter against the real gateway: what LiteLLM says of the corpus in tests/oracle is the truth.
 
-A verdict other than `works` is a fault, and the linter must say something of its file; of a file that works
-it must say nothing. What it does not do yet is listed in tests/oracle/known_gaps.txt, and nothing else is.
+A verdict other than `works` is a fault, and the linter must speak of that fault, with one of the rules that
+the case names, and of nothing else. Of a file that works it must say nothing. What it does not do yet is in
+tests/oracle/known_gaps.txt, and nothing else is.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from pytest_aibackend.litellm.lint.document import LintDocument
-from pytest_aibackend.litellm.lint.run import lint
-from pytest_aibackend.litellm.schema import load_schema
-from tests.oracle.cases import CORPUS, Case, fill_in, load_cases, load_verdicts
+from pytest_aibackend.litellm.lint.catalogue import lint_rules
+from tests.oracle.cases import CORPUS, Case, load_cases, load_verdicts
 from tests.oracle.gateway import Host, Oracle
 from tests.oracle.standins import stand_ins
+from tests.oracle.table import is_fault, is_found, rules_found, table, table_in
 
 VERDICTS = load_verdicts()
 CASES = [case for case in load_cases() if case.name in VERDICTS]
 GAPS_FILE = CORPUS.parent / "known_gaps.txt"
-SAMPLE = 12
-PORTS = {"OPENAI": 8000, "ANTHROPIC": 8001, "VLLM": 8002, "OLLAMA": 11434, "LLAMACPP": 8080, "REDIS": 6379}
-
-
-@cache
-def rules_found(case: Case) -> tuple[str, ...]:
-    """Return the rules that the linter names for a case; it knows the gateway's environment."""
-    here = case.at(PORTS)
-    included = CORPUS.parent / "included" / "config.yaml"  # what a case includes lies beside it
-    document = LintDocument.read(
-        here.text.encode(),
-        "config.yaml",
-        str(included),
-        read_included=lambda path: fill_in(Path(path).read_text(encoding="utf-8"), PORTS).encode(),
-    )
-    result = lint(document, load_schema("1.106"), environment=here.environment)
-    return tuple(sorted({finding.rule for finding in result.findings}))
-
-
-def is_fault(case: Case) -> bool:
-    return bool(VERDICTS[case.name]["verdict"] != "works")
+PAGE = Path(__file__).parents[2] / "docs" / "from-validate-config.md"
+SAMPLE = 15
 
 
 def known_gaps() -> dict[str, str]:
@@ -55,40 +34,9 @@ def known_gaps() -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs}
 
 
-@dataclass
-class Tally:
-    """How often something was said, of faults and of files that work."""
-
-    faults: int = 0
-    good: int = 0
-    found: int = 0
-    false_alarms: int = 0
-    validate_found: int = 0
-    validate_false_alarms: int = 0
-
-    def add(self, case: Case) -> None:
-        said = bool(rules_found(case))
-        refused = VERDICTS[case.name]["validate_config"] == "refuses"
-        if is_fault(case):
-            self.faults, self.found = self.faults + 1, self.found + said
-            self.validate_found += refused
-        else:
-            self.good, self.false_alarms = self.good + 1, self.false_alarms + said
-            self.validate_false_alarms += refused
-
-
-def table() -> Iterator[str]:
-    tallies: dict[str, Tally] = defaultdict(Tally)
-    for case in CASES:
-        for name in (case.kind, f"verdict: {VERDICTS[case.name]['verdict']}", "all"):
-            tallies[name].add(case)
-    yield f"{'class':<24} {'faults':>6} {'lint':>5} {'validate':>9}   {'good':>5} {'lint':>5} {'validate':>9}"
-    for name in sorted(tallies, key=lambda name: (name == "all", name.startswith("verdict"), name)):
-        one = tallies[name]
-        yield (
-            f"{name:<24} {one.faults:>6} {one.found:>5} {one.validate_found:>9}   "
-            f"{one.good:>5} {one.false_alarms:>5} {one.validate_false_alarms:>9}"
-        )
+def is_judged_well(case: Case) -> bool:
+    found = rules_found(case)
+    return is_found(case) and found <= case.rules if is_fault(case) else not found
 
 
 def test_every_case_has_a_verdict() -> None:
@@ -96,18 +44,32 @@ def test_every_case_has_a_verdict() -> None:
     assert {verdict["litellm_version"] for verdict in VERDICTS.values()} == {version("litellm")}
 
 
+def test_the_rules_of_faults_are_named() -> None:
+    """Faults alone name rules, and rules that there are; what names none is a gap."""
+    known = set(lint_rules())
+    assert {case.name: case.rules - known for case in CASES if case.rules - known} == {}
+    assert [case.name for case in CASES if case.rules and not is_fault(case)] == []
+    unnamed = {case.name for case in CASES if is_fault(case) and not case.rules}
+    assert sorted(unnamed - set(known_gaps())) == []
+
+
 def test_lint_agrees_with_the_gateway() -> None:
     """Recall, and false alarms, beside those of `litellm --validate_config`; the table is printed."""
-    print("\nfaults that were found, and files that work of which something was said:")
-    print(*table(), sep="\n")
+    print(f"\n{table(CASES)}")
     wrong = {
-        case.name: f"{VERDICTS[case.name]['verdict']}: lint says {' '.join(rules_found(case)) or 'nothing'}"
+        case.name: f"{VERDICTS[case.name]['verdict']}: lint says {' '.join(sorted(rules_found(case)))}"
+        f", the case {' '.join(sorted(case.rules))}"
         for case in CASES
-        if is_fault(case) != bool(rules_found(case))
+        if not is_judged_well(case)
     }
     gaps = known_gaps()
     assert {name: said for name, said in wrong.items() if name not in gaps} == {}, "not listed as a gap"
     assert sorted(set(gaps) - set(wrong)) == [], "listed as a gap, and is none"
+
+
+def test_the_page_shows_the_table() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert table_in(page) == table(), f"python -m tests.oracle.table --page docs/{PAGE.name}"
 
 
 def sample() -> list[Case]:
