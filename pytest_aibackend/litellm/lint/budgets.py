@@ -20,9 +20,9 @@ _PERIOD: Final = re.compile(r"\d+(mo|[smhdw])|hourly|daily|weekly|monthly", re.I
 
 @lint_rule("budget-without-effect", severity=Severity.WARNING, where=_COUNTED)
 def budget_without_effect(context: LintContext) -> Iterator[LintProblem]:
-    """A budget lacks its limit or its period, or is for a provider that LiteLLM does not have.
+    """A budget lacks its limit or its period, is 0, or is for a provider that LiteLLM does not have.
 
-    LiteLLM says nothing, counts nothing and limits nothing. A provider's budget is `budget_limit` and
+    LiteLLM says nothing and limits nothing. A provider's budget is `budget_limit` and
     `time_period`; a deployment's is `max_budget` and `budget_duration`, under its `litellm_params`.
     """
     for provider, budget in context.document.section(*_BY_PROVIDER).items():
@@ -65,12 +65,17 @@ def malformed_budget(context: LintContext) -> Iterator[LintProblem]:
 
 def _lacking(path: Path, what: str, budget: Mapping[Any, Any], *keys: str) -> Iterator[LintProblem]:
     for key in keys:
-        if budget.get(key) is None:
-            yield LintProblem(
-                path=(*path, key),
-                message=f"{what} has no {key}: it limits nothing",
-                hint=f"add {key}",
+        value = budget.get(key)
+        if value is None:
+            message, hint = f"{what} has no {key}: it limits nothing", f"add {key}"
+        elif isinstance(value, (int, float)) and value == 0:
+            message, hint = (
+                f"{what} is 0, which limits nothing",
+                "write a number above 0, or remove the models",
             )
+        else:
+            continue
+        yield LintProblem(path=(*path, key), message=message, hint=hint)
 
 
 def _limit(path: Path, value: Any) -> Iterator[LintProblem]:

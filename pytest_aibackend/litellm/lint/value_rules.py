@@ -146,6 +146,8 @@ def _type_hint(departure: Departure) -> str:
         return "write additional_drop_params for a list of names"
     if 1 <= len(departure.path) <= 2 and departure.path[-1] in _FORMS:
         return _FORMS[departure.path[-1]]
+    if departure.path[1:2] == ("default_fallbacks",):
+        return "write names alone; the list of one model stands under fallbacks"
     if "string" in wanted and isinstance(value, (int, float, dt.date)):
         return "put it in quotes"
     if isinstance(value, str) and any(kind in wanted for kind in ("integer", "number")):
