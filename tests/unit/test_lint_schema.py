@@ -53,6 +53,7 @@ PLACED = {
     "finetune_provider": "finetune_settings[]",
     "jwt_auth": "general_settings.litellm_jwtauth",
 }
+UNKNOWN = ": what is newer than that counts as unknown"
 NEWER = {
     "agent": "agents[]",
     "sandbox_tool": "sandbox_tools[]",
@@ -336,8 +337,7 @@ def test_takes_the_installed_version_else_the_newest(
         (
             "2.0",
             None,
-            f"there is no schema for LiteLLM 2.0; it is judged as {NEWEST}:"
-            " what is newer than that counts as unknown",
+            f"there is no schema for LiteLLM 2.0; it is judged as {NEWEST}{UNKNOWN}",
         ),
         (None, "1.40.0", "there is no schema for LiteLLM 1.40.0; it is judged as 1.85"),
         (None, f"{NEWEST}.9", None),

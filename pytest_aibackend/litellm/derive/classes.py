@@ -1,4 +1,4 @@
-"""Settings that LiteLLM keeps as a mapping, and makes into a class where it uses them."""
+"""Settings that LiteLLM makes into a class, or looks up in a table, only where it uses them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,20 @@ _CLASSES: Final[dict[str, dict[str, str]]] = {
         ),
     },
 }
+# The tables whose keys are the values that a setting may have.
+_TABLES: Final = {
+    ("prompt_params", "prompt_integration"): "proxy.prompts.prompt_registry:prompt_initializer_registry",
+}
 
 
 def apply(sections: Mapping[str, Section], types: Types) -> None:
-    """Give these settings the type of their class, in versions that have both."""
+    """Give these settings the type of their class, or their values, in versions that have both."""
     for section, classes in _CLASSES.items():
         for name, path in classes.items():
             key, owner = sections[section].keys.get(name), find(path)
             if key is not None and owner is not None:
                 key.schema, key.inferred = types.schema(owner | None), False
+    for (section, name), path in _TABLES.items():
+        key, table = sections[section].keys.get(name), find(path)
+        if key is not None and table:
+            key.schema = {"anyOf": [{"enum": sorted(table)}, {"$ref": "#/$defs/reference"}]}
