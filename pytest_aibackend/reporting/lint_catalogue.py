@@ -35,7 +35,8 @@ standard input. `# aibackend: ignore[rule-id] reason` on a finding's line, or al
 silences the finding, which is then counted in the summary.
 
 An error stops LiteLLM, breaks requests, exposes the gateway or has no effect where one was surely meant;
-a warning may be meant so. Each rule names the place in LiteLLM that makes it true.
+a warning may be meant so. Each rule names the place in LiteLLM that makes it true. What it knows of LiteLLM's
+keys, and for which versions: [schema.md](schema.md), also for editors.
 """
 
 
