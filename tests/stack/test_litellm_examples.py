@@ -1,4 +1,4 @@
-"""The configs that LiteLLM carries in its package, as files and in its texts: lint finds no wrong key in them."""
+"""The configs that LiteLLM carries in its package, files and those in its texts: no key in them is wrong."""
 
 from __future__ import annotations
 
