@@ -20,6 +20,7 @@ __all__ = [
     "fallback_repeated",
     "fallback_self",
     "fallback_shape",
+    "fallbacks_disabled",
 ]
 
 _SECTIONS: Final = ("router_settings", "litellm_settings")
@@ -156,6 +157,26 @@ def fallback_repeated(context: LintContext) -> Iterator[LintProblem]:
                 message=f"{fallback.source!r} has {fallback.kind} in line {line}; these are not tried",
                 hint="write one list with all of them",
             )
+
+
+@lint_rule("fallbacks-disabled", severity=Severity.WARNING, where=_TRIED)
+def fallbacks_disabled(context: LintContext) -> Iterator[LintProblem]:
+    """There are fallbacks, and `max_fallbacks` allows none.
+
+    With `max_fallbacks: 0` LiteLLM asks the model alone: a request that fails is not asked of another. Leave
+    `max_fallbacks` out, or the fallbacks.
+    """
+    document = context.document
+    if not document.fallbacks and not document.default_fallbacks:
+        return
+    section = next((each for each in _SECTIONS if document.get(each, "max_fallbacks") is not None), None)
+    most = document.get(section, "max_fallbacks") if section else None
+    if isinstance(most, (int, float)) and most <= 0:
+        yield LintProblem(
+            path=(section, "max_fallbacks"),
+            message=f"max_fallbacks is {most}: none of the fallbacks is ever tried",
+            hint="remove max_fallbacks, or write 5, which is LiteLLM's default",
+        )
 
 
 @lint_rule("alias-without-fallbacks", severity=Severity.WARNING, where=_LOOKED_UP)
