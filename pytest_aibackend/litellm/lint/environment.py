@@ -58,10 +58,13 @@ def unset_variable(context: LintContext) -> Iterator[LintProblem]:
     environment = context.environment
     if environment is None or context.document.section("general_settings").get("key_management_system"):
         return
+    block = context.document.section("environment_variables")
     for reference in context.document.references:
         name = reference.name
         if environment.get(name) or _BAD_NAME.search(name) or _in_plain_list(reference.path):
             continue
+        if name in block and reference.path[0] != "environment_variables":
+            continue  # late-variable speaks of it
         is_empty = name in environment
         state = "empty" if is_empty else "not set"
         yield LintProblem(
@@ -77,7 +80,7 @@ def late_variable(context: LintContext) -> Iterator[LintProblem]:
     """A value is taken from a variable that only `environment_variables` of the same config sets.
 
     LiteLLM resolves `os.environ/` in the whole file before it sets those variables: unless the gateway's own
-    environment has it, too, the value is nothing. Set the variable where the gateway runs, or write the
+    environment has it, too, the value is nothing: an error where that is known. Set the variable where the gateway runs, or write the
     value where it is used.
     """
     block = context.document.section("environment_variables")
@@ -90,6 +93,7 @@ def late_variable(context: LintContext) -> Iterator[LintProblem]:
                 path=reference.path,
                 message=f"environment_variables sets {reference.name} after LiteLLM has looked for it here",
                 hint=f"set {reference.name} in the environment that LiteLLM is started with",
+                severity=None if context.environment is None else Severity.ERROR,
             )
 
 

@@ -26,6 +26,7 @@ __all__ = [
 _SECTIONS: Final = ("router_settings", "litellm_settings")
 _LOOKED_UP: Final = "router_utils/fallback_event_handlers.py, get_fallback_model_group (1.106.2)"
 _TRIED: Final = "router_utils/fallback_event_handlers.py, run_async_fallback (1.106.2)"
+_SPARES: Final = 2
 _WRITE: Final = "write - name: [first, second]"
 
 
@@ -125,14 +126,15 @@ def fallback_cycle(context: LintContext) -> Iterator[LintProblem]:
 
     LiteLLM asks no model twice for one request, so that the circle ends where it began and the last one has
     no help. Let the list of one of them end in a model that needs none. Models that name one another among
-    others are no such circle.
+    others are no such circle, nor are two that are spares of one another.
     """
     for section in _SECTIONS:
         for kind in FALLBACK_KINDS:
             chosen = _firsts(context, section, kind)
             edges = {name: [target for target, _ in each.names] for name, each in chosen.items()}
             for cycle in find_cycles(edges):
-                if any(len(set(edges[name])) > 1 for name in cycle):
+                names_others = any(len(set(edges[name])) > 1 for name in cycle)
+                if names_others or len(cycle) <= _SPARES:
                     continue
                 yield LintProblem(
                     path=chosen[cycle[0]].path,

@@ -23,6 +23,7 @@ __all__ = [
 _PATH: Final = ("general_settings", "master_key")
 _VARIABLE: Final = "LITELLM_MASTER_KEY"
 _PERMIT: Final = "dangerously_permit_weak_or_unset_master_key"
+_PERMIT_VARIABLE: Final = f"LITELLM_{_PERMIT.upper()}"
 _REFERENCE: Final = "os.environ/"
 _CHECK: Final = "proxy/auth/master_key_boot_check.py (1.106.2)"
 _ADD: Final = "write master_key: os.environ/LITELLM_MASTER_KEY under general_settings, and set that variable"
@@ -42,7 +43,16 @@ def master_key_unnamed(context: LintContext) -> Iterator[LintProblem]:
     settings = context.document.section("general_settings")
     if settings.get("master_key") is not None or settings.get(_PERMIT) is True:
         return
-    if "master_key" in settings:
+    if _environment_permits(context):
+        yield LintProblem(
+            path=_PATH,
+            message=f"no master_key is named, and {_PERMIT_VARIABLE} lets LiteLLM start without:"
+            " everybody may use it",
+            hint=_ADD,
+            subject="general_settings",
+            severity=Severity.ERROR,
+        )
+    elif "master_key" in settings:
         yield LintProblem(
             path=_PATH,
             message="master_key is empty: LiteLLM refuses to start, even where LITELLM_MASTER_KEY is set",
@@ -138,6 +148,13 @@ def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
         yield LintProblem(
             path=_PATH, message=f"the master key {reason}", hint="make a key: sk- and `openssl rand -hex 32`"
         )
+
+
+def _environment_permits(context: LintContext) -> bool:
+    """Say whether a variable lets LiteLLM start without a master key, and no other holds one."""
+    environment = context.environment or {}
+    is_given = "master_key" not in context.document.section("general_settings") and environment.get(_VARIABLE)
+    return not is_given and environment.get(_PERMIT_VARIABLE, "").lower() == "true"
 
 
 def _known_key(context: LintContext) -> str | None:

@@ -177,6 +177,8 @@ def cooldown_without_allowed_fails(context: LintContext) -> Iterator[LintProblem
     """
     document = context.document
     settings = document.section(_ROUTER)
+    if settings.get("disable_cooldowns") is True:
+        return  # cooldown-disabled speaks of it
     if settings.get("cooldown_time") and not any(
         document.get(section, key) is not None
         for section in (_ROUTER, _LITELLM)

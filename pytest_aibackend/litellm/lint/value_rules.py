@@ -56,8 +56,8 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
     the value as the message says.
     """
     for departure in departures_of(context, Kind.TYPE):
-        if len(departure.path) > 2 and departure.path[1] in _SHAPED:
-            continue  # alias-shape and fallback-shape speak of them
+        if departure.path[:1] == ("include",) or (len(departure.path) > 2 and departure.path[1] in _SHAPED):
+            continue  # include-shape, alias-shape and fallback-shape speak of them
         key = departure.path[-1] if departure.path else None
         if key in _TIMES and isinstance(departure.value, dt.date):
             continue

@@ -61,7 +61,7 @@ def weight_without_effect(context: LintContext) -> Iterator[LintProblem]:
             )
         elif len(members) == 1:
             fact, hint = "it has one deployment only", "remove it, or add deployments of the same model_name"
-        elif all(_number(each.params["weight"]) == 0 for each in weighed):
+        elif all(each.params["weight"] == 0 for each in weighed):
             fact, hint = "all are 0: then each is chosen as often", "give one of them a weight above 0"
         else:
             continue
