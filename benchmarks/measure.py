@@ -1,4 +1,4 @@
-"""Run a pytest as a child: how long, how much memory, what it said."""
+"""Run a program as a child: how long, how much memory, what it said."""
 
 from __future__ import annotations
 
@@ -49,11 +49,16 @@ def _environment() -> dict[str, str]:
 
 
 def run_pytest(arguments: Sequence[str], cwd: Path) -> Run:
-    """Run pytest in `cwd`; the time is that of the whole process, its start included."""
+    """Run pytest in `cwd`."""
+    return run_python(["-m", "pytest", "-p", "no:cacheprovider", *arguments], cwd)
+
+
+def run_python(arguments: Sequence[str], cwd: Path) -> Run:
+    """Run Python in `cwd`; the time is that of the whole process, its start included."""
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         child = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            [sys.executable, *arguments],
             cwd=cwd,
             stdout=said,
             stderr=subprocess.STDOUT,

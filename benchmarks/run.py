@@ -3,7 +3,7 @@
 Runs that wait for nobody are compared by their processor time, the least of several rounds: what else the
 machine does would blur the clock. Where services are asked, the clock counts.
 
-Usage: python benchmarks/run.py [--quick] [plugin|shipped|fleet|live|reload ...]
+Usage: python benchmarks/run.py [--quick] [plugin|shipped|fleet|lint|live|reload ...]
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from configs import write_config
 from endpoints import endpoints
 from fleet import MODELS_EACH, write_endpoints, write_fleet
-from measure import Run, bare, run_pytest, write_no_ops
+from measure import Run, bare, run_pytest, run_python, write_no_ops
 from reloads import running_stack, time_reloads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,6 +105,31 @@ def fleet(work: Path, rounds: int) -> list[Row]:
     return rows
 
 
+def lint(work: Path, rounds: int) -> list[Row]:
+    """`aibackend lint` on configs of growing size, against a Python that parses the same YAML."""
+    rows: list[Row] = []
+    each_ms: dict[int, float] = {}
+    run_python(["-m", "pytest_aibackend.cli", "lint", str(write_config(work / "first.yaml", 10))], work)
+    for models in (300, 1_000, 10_000):
+        config = write_config(work / f"models-{models}.yaml", models)
+        parsing = ["-c", "import sys, yaml; yaml.load(open(sys.argv[1]), yaml.CSafeLoader)", str(config)]
+        linting = ["-m", "pytest_aibackend.cli", "lint", str(config)]
+        pairs = [(run_python(linting, work), run_python(parsing, work)) for _ in range(max(2, rounds // 3))]
+        if any("no findings" not in ours.output or ours.status for ours, _ in pairs):
+            raise SystemExit(f"benchmarks: the run to be measured went wrong:\n{pairs[0][0].output[-3000:]}")
+        ours, yaml = (min(run.cpu_s for run in runs) for runs in zip(*pairs, strict=True))
+        each_ms[models] = 1000 * ours / models
+        ratio = f"{ours / yaml:.1f} times ({ours:.2f} s against {yaml:.2f} s)"
+        rows.append(Row(what=f"aibackend lint, {models:,} models", figure=ratio, budget="", kept=True))
+    few, many = each_ms[1_000], each_ms[10_000]
+    first, last = rows[0], rows[-1]
+    seconds = each_ms[300] * 300 / 1000
+    rows[0] = replace(first, budget="1 s", kept=seconds <= 1)
+    figure = f"{last.figure}, {many:.2f} ms a model, of 1,000 {few:.2f}"
+    rows[-1] = replace(last, figure=figure, budget="linear", kept=many <= 1.1 * few)
+    return rows
+
+
 def live(work: Path, rounds: int) -> list[Row]:
     """500 endpoints, half of them dead: the time over the same run without asking anybody."""
     with endpoints(alive=250, silent=125, refusing=125) as ports:
@@ -158,6 +184,7 @@ PARTS: dict[str, Callable[[Path, int], list[Row]]] = {
     "plugin": plugin_cost,
     "shipped": shipped,
     "fleet": fleet,
+    "lint": lint,
     "live": live,
     "reload": reload,
 }

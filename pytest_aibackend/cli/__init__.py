@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 from pytest_aibackend import __version__
@@ -13,6 +14,9 @@ __all__ = ["build_parser", "main"]
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return its exit status: 0 good, 1 findings, 2 wrong usage, 3 a bug of ours."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file may have a name that is no text, and a terminal may lack letters.
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = build_parser()
     given = sys.argv[1:] if argv is None else list(argv)
     passed_on: list[str] = []

@@ -7,9 +7,12 @@ first, those of the files that it includes after all others.
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -22,6 +25,7 @@ from pytest_aibackend.sources.suppressions import suppressed_rules
 __all__ = ["IncludeProblem", "LintFile", "Merged", "alone", "merge", "read_file", "read_regular_file"]
 
 MAX_FILES: Final = 200
+WRITER_MS: Final = 2000  # for somebody to begin to write to a pipe
 _INCLUDE: Final = "include"
 
 
@@ -95,9 +99,29 @@ class Merged:
 
 
 def read_file(path: str) -> bytes:
-    """Return the bytes of a file, one more than are allowed at most; raise OSError."""
-    with FilePath(path).open("rb") as opened:
+    """Return the bytes of a file, one more than are allowed at most; raise OSError.
+
+    A pipe is read like `<(command)` in a shell, but one that nobody writes to is not waited for.
+    """
+    with open(path, "rb", opener=_open_at_once) as opened:  # Path.open takes no opener
+        if stat.S_ISFIFO(os.fstat(opened.fileno()).st_mode):
+            _await_writer(opened.fileno())
+        os.set_blocking(opened.fileno(), True)
         return opened.read(yaml_text.MAX_BYTES + 1)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _await_writer(pipe: int) -> None:
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    if poll.poll(WRITER_MS):
+        return
+    with suppress(BlockingIOError):  # there is a writer, who takes longer
+        if not os.read(pipe, 1):
+            raise TimeoutError(errno.ETIMEDOUT, "nobody writes to this pipe")
 
 
 def read_regular_file(path: str) -> bytes:
