@@ -80,8 +80,8 @@ def late_variable(context: LintContext) -> Iterator[LintProblem]:
     """A value is taken from a variable that only `environment_variables` of the same config sets.
 
     LiteLLM resolves `os.environ/` in the whole file before it sets those variables: unless the gateway's own
-    environment has it, too, the value is nothing: an error where that is known. Set the variable where the gateway runs, or write the
-    value where it is used.
+    environment has it, too, the value is nothing, which is an error where that is known. Set the variable
+    where the gateway runs, or write the value where it is used.
     """
     block = context.document.section("environment_variables")
     known = context.environment or {}
