@@ -61,7 +61,7 @@ class Verdict:
 
     verdict: str
     detail: str
-    validate_config: str = ""  # passes or refuses
+    validate_config: str = ""  # passes, refuses or hangs
 
     def as_dict(self, version: str) -> dict[str, str]:
         """Return it as it is recorded."""
@@ -174,17 +174,17 @@ class Oracle:
             self._host.ask(
                 do="validate", config=str(config), log=f"{config}.log", environment=_environment(case)
             )
-            return "refuses" if self._wait_for_end(BOOT_S) else "passes"
+            return self._wait_for_end(BOOT_S)
 
-    def _wait_for_end(self, within_s: float) -> int:
+    def _wait_for_end(self, within_s: float) -> str:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             status = self._host.ask(do="status")["status"]
             if status is not None:
-                return int(status)
+                return "refuses" if status else "passes"
             time.sleep(0.02)
         self._host.ask(do="stop")
-        return -1
+        return "hangs"
 
     @contextlib.contextmanager
     def _laid_out(self, text: str) -> Iterator[Path]:

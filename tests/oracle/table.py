@@ -72,7 +72,7 @@ class Tally:
 
     def add(self, case: Case) -> None:
         """Count a case."""
-        refused = VERDICTS[case.name]["validate_config"] == "refuses"
+        refused = VERDICTS[case.name]["validate_config"] != "passes"
         if is_fault(case):
             self.faults += 1
             self.found += is_found(case)

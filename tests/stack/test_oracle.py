@@ -24,7 +24,7 @@ VERDICTS = load_verdicts()
 CASES = [case for case in load_cases() if case.name in VERDICTS]
 GAPS_FILE = CORPUS.parent / "known_gaps.txt"
 PAGE = Path(__file__).parents[2] / "docs" / "from-validate-config.md"
-SAMPLE = 15
+SAMPLE = 10
 
 
 def known_gaps() -> dict[str, str]:
