@@ -123,7 +123,8 @@ class _Walk:
             elif known is not None and not isinstance(key, str):
                 self._report((*path, key), section, on_unknown, kind=Kind.KEY_TYPE, key=key)
             elif known is not None and not _matches_any(key, schema.get("patternProperties", ())):
-                self._report((*path, key), section, on_unknown, kind=Kind.UNKNOWN, key=key, value=item)
+                fate = about.get("unknown", _NOTHING).get(key, on_unknown)
+                self._report((*path, key), section, fate, kind=Kind.UNKNOWN, key=key, value=item)
         for key in schema.get("required", ()):
             if value.get(key) is None:
                 self._report(path, section, on_unknown, kind=Kind.MISSING, key=key)
