@@ -40,10 +40,16 @@ def fallback_to_itself(hand: Hand) -> Path:
 
 @fault
 def fallbacks_in_a_circle(hand: Hand) -> Path:
-    extra = copy.deepcopy(hand.data["model_list"][0]) | {"model_name": "second-of-two"}
+    second, third = (
+        copy.deepcopy(hand.data["model_list"][0]) | {"model_name": f"{name}-of-three"}
+        for name in ("second", "third")
+    )
     first = hand.group()
-    hand.data["model_list"].append(extra)
-    hand.section("router_settings")["fallbacks"] = [{first: ["second-of-two"]}, {"second-of-two": [first]}]
+    hand.data["model_list"] += [second, third]
+    ring = [first, "second-of-three", "third-of-three"]  # two are spares of one another
+    hand.section("router_settings")["fallbacks"] = [
+        {name: [ring[(place + 1) % 3]]} for place, name in enumerate(ring)
+    ]
     return ("router_settings", "fallbacks", 0, first)
 
 
