@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from pytest_aibackend.sources.secrets import is_placeholder
 from tests.fakes.gateway import Gateway, litellm_gateway
 from tests.fakes.openai_server import Asked, RecordingServer
 from tests.fakes.translation import listening
+from tests.unit.litellm_reads import read, value_at
 
 KEY = "sk-invented-key-of-the-cloud"
 ASKED = (
@@ -96,6 +99,30 @@ def seen(path: Path, servers: dict[str, RecordingServer], env: dict[str, str]) -
             ]
             asked[name] = (status, requests)
         return {"models": gateway.served(), "info": shown(gateway), "asked": asked}
+
+
+def test_the_examples_that_litellm_carries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is imported and says the same; one has no litellm_params, and LiteLLM does not start with it."""
+    spec = find_spec("litellm")
+    assert spec is not None
+    assert spec.origin is not None
+    found = [
+        path
+        for path in Path(spec.origin).parent.rglob("*.yaml")
+        if b"\nmodel_list:" in b"\n" + path.read_bytes()
+    ]
+    refused = []
+    for number, path in enumerate(found):
+        output = tmp_path / str(number)
+        if main(["import", str(path), "--output", str(output), "--json"]):
+            refused.append(path.name)
+            assert "has no litellm_params" in capsys.readouterr().err
+            continue
+        report, original = json.loads(capsys.readouterr().out), yaml.safe_load(path.read_bytes())
+        moved = {each["variable"]: value_at(original, each["from"]) for each in report["secrets"]}
+        assert read(output / FILES["generated"], moved) == read(path, {}), path.name
+    assert len(found) > 20
+    assert refused == ["langfuse_config.yaml"]
 
 
 def test_the_same_is_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ same where `read` gives the same of both, each with the environment that its gat
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ ADDRESSES: Final = {"openai": "https://api.openai.com/v1", "anthropic": "https:/
 VARIABLES: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 BARE: Final = {"gpt-": "openai", "o1": "openai", "claude-": "anthropic"}  # of the names that the corpus has
 # Sent to a server that asks for no key; LiteLLM has a word of its own for vLLM, and Ollama is sent none.
-NO_KEY: Final = frozenset({"none", "dummy", "empty", "not-needed", "placeholder", "ollama"})
+NO_KEY: Final = frozenset({"none", "dummy", "empty", "not-needed", "placeholder", "ollama", "fake-key"})
 KEYLESS: Final = ("hosted_vllm", "ollama", "ollama_chat")
 PROVIDERS: Final = (*ADDRESSES, *KEYLESS, "azure", "vertex_ai", "groq")
 
@@ -56,9 +57,8 @@ def _beside_fallbacks(settings: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def value_at(config: Any, place: str) -> Any:
     """Return what stands at `model_list[0] ('name').litellm_params.api_key`."""
-    for step in place.replace("[", ".[").split("."):
-        name = step.partition(" (")[0]
-        config = config[int(name[1:-1])] if name.startswith("[") else config[name]
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", re.sub(r" \('.*'\)", "", place)):
+        config = config[int(index)] if index else config[name]
     return config
 
 

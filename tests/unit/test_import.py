@@ -17,7 +17,7 @@ from pytest_aibackend.importer.document import read_config
 from pytest_aibackend.importer.meaning import differences, same_meaning
 from pytest_aibackend.importer.secrets import move_secrets
 from pytest_aibackend.litellm.command import generate
-from pytest_aibackend.sources.backend import FILES
+from pytest_aibackend.sources.backend import FILES, load_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "tests" / "examples" / "import"
@@ -186,7 +186,7 @@ def test_the_documentation_says_what_happens(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
-    example, session, mappings = re.findall(r"^```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    example, session, mappings, deploy = re.findall(r"^```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(example)
     command, _, report = session.partition("\n")
@@ -194,3 +194,8 @@ def test_the_documentation_says_what_happens(
     assert capsys.readouterr().out == report
     written_mappings = Path("config", "model-mappings.yaml").read_text().partition("\n\n")[2]
     assert written_mappings == mappings
+    gateway = Path("config", "gateway.yaml")
+    gateway.write_text(gateway.read_text().partition("deploy:")[0] + deploy)
+    backend = load_backend(Path("config"))
+    assert [*backend.schema_findings("gateway")] == []
+    assert backend.gateway.deploy.service.name == "litellm.service"
