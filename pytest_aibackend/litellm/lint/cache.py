@@ -19,12 +19,14 @@ __all__ = [
     "cache_without_type",
     "malformed_cache_address",
     "semantic_cache_model",
+    "transaction_buffer_without_redis",
 ]
 
 _SETTINGS: Final = "litellm_settings"
 _PARAMS: Final = ("litellm_settings", "cache_params")
 _READ: Final = "proxy/proxy_server.py, load_config: litellm_settings.cache (1.106.2)"
 _MADE: Final = "caching/caching.py, Cache.__init__ (1.106.2)"
+_BUFFER: Final = "proxy/proxy_server.py, use_redis_transaction_buffer at startup (1.106.2)"
 _REDIS: Final = ("redis", "redis-semantic")
 _ADDRESSES: Final = ("host", "url", "redis_url", "redis_startup_nodes", "startup_nodes", "sentinel_nodes")
 _VARIABLES: Final = ("REDIS_HOST", "REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
@@ -202,6 +204,31 @@ def semantic_cache_model(context: LintContext) -> Iterator[LintProblem]:
             message=f"the cache makes embeddings with {model!r}, which is no model group here",
             hint=f"write {key}: and the model_name of a deployment",
         )
+
+
+@lint_rule("transaction-buffer-without-redis", severity=Severity.WARNING, where=_BUFFER)
+def transaction_buffer_without_redis(context: LintContext) -> Iterator[LintProblem]:
+    """`use_redis_transaction_buffer` is on, and no Redis is named.
+
+    LiteLLM then needs REDIS_HOST or REDIS_URL in its environment, and refuses to start without: an error
+    where the environment is known and has neither. Name one: `cache: true` with a Redis under `cache_params`,
+    or `coordination_redis` under `general_settings`.
+    """
+    settings = context.document.section("general_settings")
+    wanted = settings.get("use_redis_transaction_buffer")
+    if str(wanted).lower() != "true" or settings.get("coordination_redis") or _type(context) == "redis":
+        return
+    if _is_any_set(context, _VARIABLES):
+        return
+    is_known = context.environment is not None
+    yield LintProblem(
+        path=("general_settings", "use_redis_transaction_buffer"),
+        message="use_redis_transaction_buffer needs a Redis"
+        + (", and REDIS_HOST is not set: " if is_known else ": without REDIS_HOST or REDIS_URL ")
+        + "LiteLLM does not start",
+        hint="write cache: true and a Redis under cache_params in litellm_settings",
+        severity=Severity.ERROR if is_known else None,
+    )
 
 
 def _is_any_set(context: LintContext, variables: tuple[str, ...]) -> bool:
