@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.findings import Path, Severity
@@ -13,7 +13,7 @@ from pytest_aibackend.litellm.lint.document import LintDocument
 from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import written
 
-__all__ = ["ELSEWHERE", "is_code", "module_missing", "module_without_name", "not_code"]
+__all__ = ["ELSEWHERE", "callback_is_class", "is_code", "module_missing", "module_without_name", "not_code"]
 
 _IMPORTED: Final = "proxy/types_utils/utils.py, get_instance_fn (1.106.2)"
 _FUNCTIONS: Final = (
@@ -90,6 +90,26 @@ def module_without_name(context: LintContext) -> Iterator[LintProblem]:
             )
 
 
+@lint_rule(
+    "callback-is-class", where="proxy/common_utils/callback_utils.py, _classify_loaded_callback (1.106.2)"
+)
+def callback_is_class(context: LintContext) -> Iterator[LintProblem]:
+    """A callback of one's own is a class, where LiteLLM wants an instance of it.
+
+    Under `callbacks` LiteLLM refuses to start; under `success_callback` and `failure_callback` it starts, and
+    the class is never asked. Write `handler = MyCallback()` below the class, and `module.handler` here.
+    """
+    for path, value in _callbacks(context.document):
+        module, _, name = value.rpartition(".")
+        if (_defined(context.document, module) or {}).get(name) is ast.ClassDef:
+            fate = "LiteLLM refuses to start" if path[1] == "callbacks" else "it is never asked"
+            yield LintProblem(
+                path=path,
+                message=f"{value} is a class, and a callback is an instance of one: {fate}",
+                hint=f"write handler = {name}() at the end of that file, and {module}.handler here",
+            )
+
+
 def _named(document: LintDocument) -> Iterator[tuple[Path, str]]:
     """Yield every setting that names code and nothing else."""
     candidates: list[tuple[Path, Any]] = [
@@ -141,8 +161,8 @@ def _exists(document: LintDocument, module: str) -> bool:
     return any(document.has_beside(file) for file in ("/".join(parts) + ".py", *packages))
 
 
-def _defined(document: LintDocument, module: str) -> frozenset[str] | None:
-    """Return the names at the top level of a module beside the config; None where that is not to be seen."""
+def _defined(document: LintDocument, module: str) -> Mapping[str, type[ast.stmt]] | None:
+    """Return what a module beside the config defines, by what; None where that is not to be seen."""
     text = document.read_beside(module.replace(".", "/") + ".py")
     if text is None:
         return None
@@ -152,8 +172,8 @@ def _defined(document: LintDocument, module: str) -> frozenset[str] | None:
         return None
     if not all(isinstance(each, _SIMPLE) for each in body):
         return None  # an `if`, a `try`: what it defines depends
-    names = {name for each in body for name in _names(each)}
-    return None if names & {"*", "__getattr__"} else frozenset(names)
+    names = {name: type(each) for each in body for name in _names(each)}
+    return None if names.keys() & {"*", "__getattr__"} else names
 
 
 _SIMPLE: Final = (
