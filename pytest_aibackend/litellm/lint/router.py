@@ -26,6 +26,7 @@ _ROUTER: Final = "router_settings"
 _LITELLM: Final = "litellm_settings"
 _TIMEOUTS: Final = ("timeout", "stream_timeout", "request_timeout")
 _COUNTED: Final = (*_TIMEOUTS, "num_retries", "max_retries", "cooldown_time", "allowed_fails", "retry_after")
+_PARALLEL: Final = ("max_parallel_requests", "global_max_parallel_requests")
 # What LiteLLM takes from router_settings, and from litellm_settings only without.
 _SHARED: Final = (
     *("fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks"),
@@ -42,6 +43,8 @@ def _places(context: LintContext) -> Iterator[tuple[Path, Any]]:
         for key, value in document.section(section).items():
             if key in _COUNTED:
                 yield (section, key), value
+    for key in _PARALLEL:
+        yield ("general_settings", key), document.get("general_settings", key)
     for deployment in document.deployments:
         for key, value in deployment.params.items():
             if key in _COUNTED:
@@ -234,6 +237,8 @@ def policy_group_unknown(context: LintContext) -> Iterator[LintProblem]:
 def _below_zero(key: str) -> str:
     if key in _TIMEOUTS:
         return "every request has timed out before it is sent"
+    if key in _PARALLEL:
+        return "it limits nothing"
     return "nothing is tried again" if key.endswith("retries") else "LiteLLM does not check it"
 
 
