@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -167,7 +168,8 @@ def _defined(document: LintDocument, module: str) -> Mapping[str, type[ast.stmt]
     if text is None:
         return None
     try:
-        body = ast.parse(text).body
+        with warnings.catch_warnings(action="ignore"):  # of its own escapes
+            body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if not all(isinstance(each, _SIMPLE) for each in body):
