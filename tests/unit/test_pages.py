@@ -1,27 +1,28 @@
-"""What docs/operations.md and the README say of commands, options, keys and exit codes is so."""
+"""What the README and the pages say of commands, options, keys, exit codes and output is so."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import pytest
 
-from pytest_aibackend.cli import build_parser
+from pytest_aibackend.cli import build_parser, main
 from pytest_aibackend.deploy.report import EXIT
 from pytest_aibackend.sources.models import Deploy
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "deploy" / "systemd" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "deploy" / "systemd" / "README.md"]
 COMMAND = re.compile(
-    r"(?:^ {4}(?:\$ )?|`)(?:sudo -u litellm /opt/aibackend/bin/)?(aibackend [^`\n]*)", re.MULTILINE
+    r"(?:^ +(?:\$ )?|`)(?:sudo -u litellm /opt/aibackend/bin/)?(aibackend [^`\n]*)", re.MULTILINE
 )
 
 
 def commands() -> list[str]:
     found = {
-        re.split(r"\s+(?:#|&|--\s)", match[1] + " ")[0].strip()
+        re.split(r"\s+(?:#|&|>|--\s)|\s{2,}", re.sub(r"[][]", "", match[1]) + " ")[0].strip()
         for page in PAGES
         for match in COMMAND.finditer(page.read_text())
     }
@@ -35,8 +36,12 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("line", commands())
 def test_command_of_the_documentation_exists(line: str) -> None:
     words = shlex.split(line.rstrip("."))[1:]
-    options = build_parser().parse_args(words)
-    assert callable(options.run)
+    if len(words) == 1:  # named in a sentence, perhaps without what it needs
+        with pytest.raises(SystemExit) as ended:
+            build_parser().parse_args([*words, "--help"])
+        assert ended.value.code == 0
+    else:
+        assert callable(build_parser().parse_args(words).run)
 
 
 def test_exit_codes_of_the_table() -> None:
@@ -55,3 +60,15 @@ def test_keys_of_deploy() -> None:
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(Deploy.model_fields)
     assert f"`{Deploy().state_dir}`" in table
     assert f"`{Deploy().url}`" in table
+
+
+def test_the_linter_says_what_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "from-validate-config.md").read_text()
+    shown = textwrap.dedent(page.partition("    $ cat config.yaml\n")[2].partition("\n## ")[0])
+    config, _, said = shown.partition("$ litellm ")
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(config)
+    assert main(["lint", "config.yaml"]) == 1
+    assert capsys.readouterr().out.strip() == said.partition("$ aibackend lint config.yaml\n")[2].strip()
