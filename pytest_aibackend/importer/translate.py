@@ -38,8 +38,9 @@ class Imported:
 
     def texts(self, origin: str) -> dict[str, str]:
         """Return the text of each file, by its name."""
+        named = origin if origin.isprintable() else ascii(origin)
         return {
-            FILES[role]: f"# {_ABOUT[role]}\n# Imported from {origin} by `aibackend import`.\n\n{emit(data)}"
+            FILES[role]: f"# {_ABOUT[role]}\n# Imported from {named} by `aibackend import`.\n\n{emit(data)}"
             for role, data in self.sources.items()
         }
 

@@ -65,7 +65,11 @@ def test_the_gateway_sees_no_difference(
 
 
 def meant(observed: Observed) -> Any:
-    """Return what must be the same; fallbacks are those of the router, which takes them from two places."""
-    behaviour, groups, settings = observed.effect
+    """Return what must be the same.
+
+    Which of several deployments is asked is chance; fallbacks are the router's, wherever it has them from.
+    """
+    (listed, answers, *rest), groups, settings = observed.effect
+    answered = {name: (answer.status, answer.requests and answer.asked) for name, answer in answers.items()}
     library = {name: value for name, value in settings["litellm"].items() if "fallbacks" not in name}
-    return behaviour, groups, settings["router"], library
+    return listed, answered, rest, groups, settings["router"], library

@@ -116,6 +116,14 @@ def test_a_directory_with_sources_is_left_alone_without_force(
     assert (output / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["b\xff.yaml", "two\nproviders: lines.yaml", "é.yaml"])
+def test_any_name(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / os.fsdecode(name.encode("latin-1"))
+    path.write_text(SMALL)
+    assert run(path, "--output", tmp_path / "sources", "--json") == 0
+    assert [*load_backend(tmp_path / "sources").providers] == ["ollama"]
+
+
 def test_the_input_is_never_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / FILES["generated"]
     path.write_text(SMALL)
