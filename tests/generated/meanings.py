@@ -22,7 +22,7 @@ BUILT: Final[Mapping[str, frozenset[str]]] = {
     "litellm_params": frozenset(
         {"model", "api_base", "base_url", "api_key", "weight", "rpm", "tpm", "order", "custom_llm_provider"}
     ),
-    "model_info": frozenset({"mode", "id"}),
+    "model_info": frozenset({"mode", "id", "order"}),
     "router_settings": frozenset({"routing_strategy", "model_group_alias", *_FALLBACKS}),
     "litellm_settings": frozenset({"cache", "cache_params", *_FALLBACKS}),
     "general_settings": frozenset({"master_key"}),
@@ -43,6 +43,7 @@ _FORMS: Final[Mapping[Key, st.SearchStrategy[Any]]] = {
     ("model_info", "ptu_effective_from"): _DATES,
     ("model_info", "ptu_effective_to"): _DATES,
     ("model_info", "access_windows"): st.sampled_from([[], [_WINDOW]]),
+    ("litellm_settings", "budget_reset_time"): st.just("12:00"),
     # A number with a unit, not any text.
     ("litellm_params", "budget_duration"): _PERIODS,
     # By names of providers.
@@ -79,11 +80,14 @@ _LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
         "litellm_settings": "callbacks success_callback failure_callback input_callback service_callback"
         " audit_log_callbacks post_call_rules pre_call_rules custom_provider_map cold_storage_custom_logger",
         "general_settings": "custom_auth custom_key_generate custom_key_update custom_key_policy custom_sso"
-        " custom_ui_sso_sign_in_handler custom_team_metadata_validate",
+        " custom_ui_sso_sign_in_handler"
+        " custom_team_metadata_validate key_management_system"
+        " use_google_kms use_azure_key_vault",
         "router_settings": "plugins redis_url redis_host redis_port redis_password redis_db",
     },
     "needs a database, a Redis or a licence": {
-        "general_settings": "database_url store_model_in_db use_redis_transaction_buffer enforced_params",
+        "general_settings": "database_url database_args store_model_in_db use_redis_transaction_buffer enforced_params"
+        " allowed_ips",
     },
     "another way to log in": {
         "general_settings": "enable_jwt_auth enable_oauth2_auth enable_oauth2_proxy_auth role_permissions"
@@ -92,8 +96,10 @@ _LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
     "what stands in it no class declares": {
         "general_settings": "search_tools",
         "litellm_settings": "guardrails default_team_settings",
+        "litellm_params": "dataSources",
+        "router_settings": "routing_groups",
     },
-    "wants an object of Python, which no file holds": {"router_settings": "alerting_config"},
+    "lets everybody in": {"general_settings": "dangerously_permit_weak_or_unset_master_key"},
     "drops the deployment where LITELLM_ENVIRONMENT is another": {"model_info": "supported_environments"},
     "must be in credential_list": {"litellm_params": "litellm_credential_name"},
 }
