@@ -20,7 +20,7 @@ __all__ = [
 
 _SECRET: Final = re.compile(
     r"(api|access|master|secret|priv|private|signing|encryption|salt|virtual|auth|service|account|db|database|client)"
-    r"[_-]?key|^key$|secret|passw(or)?d|passphrase|(^|_)pwd$|(db|database|key)_?pass$|contrase[nñ]a"
+    r"[_-]?key|(^|[_-])key$|secret|passw(or)?d|passphrase|(^|_)pwd$|(db|database|key)_?pass$|contrase[nñ]a"
     r"|credential|bearer|authorization|auth_value|(^|(?<!per)[_-])token($|[_-](?!s|per|count))|webhook|dsn"
     r"|database_url|redis_url",
     re.IGNORECASE,
@@ -28,6 +28,7 @@ _SECRET: Final = re.compile(
 _NAMES_ONLY: Final = frozenset(
     {"env_var", "requires_api_key", "api_key_env", "key_alias", "credential_name", "litellm_credential_name"}
 )
+_OTHER_KEYS: Final = re.compile(r"(cache|public|existing|primary|foreign|partition|sort)[_-]key$", re.IGNORECASE)
 _PASSWORD_IN_URL: Final = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 _URL_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 # Also where the scheme was forgotten: me:password@host.
@@ -52,7 +53,9 @@ _PLACEHOLDERS: Final = frozenset(
 
 def is_secret_key(key: object) -> bool:
     """Say whether a value under this key may be a secret."""
-    return isinstance(key, str) and key not in _NAMES_ONLY and bool(_SECRET.search(key))
+    if not isinstance(key, str) or key in _NAMES_ONLY or _OTHER_KEYS.search(key):
+        return False
+    return bool(_SECRET.search(key))
 
 
 def is_placeholder(value: object) -> bool:

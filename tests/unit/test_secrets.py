@@ -18,6 +18,8 @@ from pytest_aibackend.sources.secrets import is_secret_key, redact_line, redact_
         "access_token",
         "database_url",
         "key",
+        "openai_key",
+        "x-custom-key",
     ],
 )
 def test_keys_that_hold_secrets(key: str) -> None:
@@ -29,7 +31,16 @@ def test_keys_that_hold_secrets(key: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["env_var", "tokens_per_minute", "max_tokens", "token_count", "requires_api_key", "model", "keyword"],
+    [
+        "env_var",
+        "tokens_per_minute",
+        "max_tokens",
+        "token_count",
+        "requires_api_key",
+        "model",
+        "keyword",
+        "cache_key",
+    ],
 )
 def test_keys_that_hold_none(key: str) -> None:
     assert not is_secret_key(key)
