@@ -72,7 +72,8 @@ class Defaults:
         """Return the parameters with what LiteLLM takes of itself written down, and without nulls."""
         given = {key: value for key, value in params.items() if value is not None}
         kind = kind_of(given)
-        if is_placeholder(given.get("api_key")):
+        key = given.get("api_key")
+        if is_placeholder(key) and str(key) == str(key).strip():  # a line break in it cannot be sent
             given["api_key"] = "not-needed"
             if kind in _KEYLESS:
                 del given["api_key"]

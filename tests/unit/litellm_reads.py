@@ -30,7 +30,7 @@ PROVIDERS: Final = (*ADDRESSES, *KEYLESS, "azure", "vertex_ai", "groq")
 def read(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what LiteLLM takes from a file, part by part."""
     raw = _included(path)
-    config = {key: _resolved(value, environment) for key, value in raw.items() if key != "include"}
+    config = {key: _resolved(value, environment) for key, value in raw.items()}
     settings = {name: _mapping(config.get(name)) for name in ("litellm_settings", "router_settings")}
     variables = {**environment, **_mapping(config.get("environment_variables"))}
     listed = config.get("model_list")
@@ -63,10 +63,17 @@ def value_at(config: Any, place: str) -> Any:
 
 
 def _included(path: Path) -> dict[Any, Any]:
-    """Merge what a file includes: lists grow, anything else is replaced."""
-    whole: dict[Any, Any] = yaml.load(path.read_bytes(), yaml.CSafeLoader)
-    for name in whole.get("include") or ():
-        for key, value in _included(path.parent / name).items():
+    """Merge what a file includes, each file once: lists grow, anything else is replaced."""
+    whole: dict[Any, Any] = {}
+    pending, loaded = [path], set()
+    while pending:
+        file = pending.pop(0)
+        if file in loaded:
+            continue
+        loaded.add(file)
+        part = yaml.load(file.read_bytes(), yaml.CSafeLoader)
+        pending += [file.parent / name for name in part.pop("include", ())]
+        for key, value in part.items():
             grows = isinstance(value, list) and isinstance(whole.get(key), list)
             whole[key] = [*whole[key], *value] if grows else value
     return whole

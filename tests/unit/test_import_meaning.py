@@ -101,6 +101,10 @@ DIFFERENT = {
         with_params(model="openai/x", api_base="http://h/v1", api_key="none"),
         with_params(model="openai/x", api_base="http://h/v1"),
     ),
+    "a placeholder that cannot be sent": (
+        with_params(model="openai/x", api_base="http://h/v1", api_key="none"),
+        with_params(model="openai/x", api_base="http://h/v1", api_key="none\n"),
+    ),
     "an address that the settings change": (
         with_params(model="openai/x") | {"litellm_settings": {"api_base": "http://h/v1"}},
         with_params(model="openai/x", api_base="https://api.openai.com/v1")
