@@ -35,9 +35,10 @@ __all__ = ["main"]
 
 PARENT_DIED: Final = 1  # PR_SET_PDEATHSIG
 LOCAL: Final = ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # what may be reached
-# What holds the deployments, under identities that any key of theirs changes, or counts requests.
+# What holds the deployments, under identities that any key of theirs changes, counts requests, or is a place.
 COUNTED: Final = re.compile(
-    r"^model_(list|cost|names)$|^healthy_deployments$|deployment_(latency_map|names|stats)$|_(indices|index_map)$|_calls$|_cache$"
+    r"model_(list|cost|names)$|^healthy_deployments$|deployment_(latency_map|names|stats)$"
+    r"|_(indices|index_map)$|_calls$|_cache$|_path$|^health_check_results$|_loop_active$|_seq$"
 )
 SIMPLE: Final = (str, int, float, bool, type(None))
 
@@ -156,6 +157,7 @@ def _tell_state(proxy_server: Any, reached: list[str]) -> None:
     import litellm
 
     known = [name for name in vars(litellm) if not name.startswith("_")]
+    kept = [name for name in vars(proxy_server) if re.match(r"[a-z]", name)]
 
     async def state() -> dict[str, Any]:
         router = vars(proxy_server.llm_router) if proxy_server.llm_router is not None else {}
@@ -163,6 +165,7 @@ def _tell_state(proxy_server: Any, reached: list[str]) -> None:
             "reached": reached,
             "router": _plain_parts(router, list(router)),
             "litellm": _plain_parts(vars(litellm), known),
+            "proxy": _plain_parts(vars(proxy_server), kept),
         }
 
     proxy_server.app.add_api_route("/oracle/state", state)

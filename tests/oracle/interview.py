@@ -58,7 +58,7 @@ class Observed:
         # Callbacks are lists of names: that a name is in one is no effect.
         settings = {
             section: {name: value for name, value in self.state[section].items() if "callback" not in name}
-            for section in ("router", "litellm")
+            for section in ("router", "litellm", "proxy")
         }
         return self.behaviour, self.groups, settings
 

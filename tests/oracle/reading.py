@@ -98,7 +98,7 @@ def _kind(entry: Mapping[str, Any]) -> str:
 def _data(text: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # a date that is none is a ValueError
         return {}
     return data if isinstance(data, dict) else {}
 
