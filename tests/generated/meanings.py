@@ -86,8 +86,8 @@ _LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
         "router_settings": "plugins redis_url redis_host redis_port redis_password redis_db",
     },
     "needs a database, a Redis or a licence": {
-        "general_settings": "database_url database_args store_model_in_db use_redis_transaction_buffer enforced_params"
-        " allowed_ips",
+        "general_settings": "database_url database_args store_model_in_db use_redis_transaction_buffer"
+        " enforced_params allowed_ips",
     },
     "another way to log in": {
         "general_settings": "enable_jwt_auth enable_oauth2_auth enable_oauth2_proxy_auth role_permissions"
