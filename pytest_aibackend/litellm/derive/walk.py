@@ -179,6 +179,10 @@ class _FileWalk(ast.NodeVisitor):
             and not _METHODS.intersection(self._texts(node.args[1]))
         ):
             self._read(self._route(node.args[0]), node.args[1], node, node.args[2:3])
+        for keyword in node.keywords:
+            if keyword.arg == "key":  # of a function that looks for it in several mappings
+                for holder in node.args:
+                    self._read(self._route(holder), keyword.value, node)
         self._hand_over(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
