@@ -28,7 +28,9 @@ _SECRET: Final = re.compile(
 _NAMES_ONLY: Final = frozenset(
     {"env_var", "requires_api_key", "api_key_env", "key_alias", "credential_name", "litellm_credential_name"}
 )
-_OTHER_KEYS: Final = re.compile(r"(cache|public|existing|primary|foreign|partition|sort)[_-]key$", re.IGNORECASE)
+_OTHER_KEYS: Final = re.compile(
+    r"(cache|public|existing|primary|foreign|partition|sort)[_-]key$", re.IGNORECASE
+)
 _PASSWORD_IN_URL: Final = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 _URL_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 # Also where the scheme was forgotten: me:password@host.
