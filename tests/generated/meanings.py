@@ -52,6 +52,8 @@ _FORMS: Final[Mapping[Key, st.SearchStrategy[Any]]] = {
     ),
     # One of the words of a class that the signature does not name.
     ("cache_params", "semantic_cache_scope"): st.sampled_from(["key", "end_user"]),
+    # One list of two, not both and not none.
+    ("general_settings", "spend_logs_metadata_fields"): st.just({"exclude": ["user_api_key_alias"]}),
     # The services that LiteLLM sends alerts to.
     ("general_settings", "alerting"): st.just(["slack"]),
     # LiteLLM makes a number of it, also of nothing.
@@ -63,6 +65,8 @@ _FORMS: Final[Mapping[Key, st.SearchStrategy[Any]]] = {
     ("litellm_params", "timeout"): _NUMBERS | _NUMBERS.map(str),
     ("litellm_params", "stream_timeout"): _NUMBERS | _NUMBERS.map(str),
     ("litellm_params", "request_timeout"): _NUMBERS,
+    # A whole number, which no class declares.
+    ("litellm_params", "max_agentic_loops"): _NUMBERS,
 }
 # Keys whose values are names of model groups.
 _NAME: Final = frozenset({("general_settings", "completion_model")})
