@@ -52,6 +52,10 @@ _FORMS: Final[Mapping[Key, st.SearchStrategy[Any]]] = {
     ),
     # One of the words of a class that the signature does not name.
     ("cache_params", "semantic_cache_scope"): st.sampled_from(["key", "end_user"]),
+    # A path and a target are needed, though the class has one of them optional.
+    ("general_settings", "pass_through_endpoints"): st.just(
+        [{"path": "/other", "target": "http://127.0.0.1:8000"}]
+    ),
     # One list of two, not both and not none.
     ("general_settings", "spend_logs_metadata_fields"): st.just({"exclude": ["user_api_key_alias"]}),
     # The services that LiteLLM sends alerts to.
@@ -91,18 +95,20 @@ _LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "needs a database, a Redis or a licence": {
         "general_settings": "database_url database_args store_model_in_db use_redis_transaction_buffer"
-        " enforced_params allowed_ips",
+        " enforced_params allowed_ips coordination_redis",
+        "litellm_settings": "tag_budget_config",
     },
     "another way to log in": {
         "general_settings": "enable_jwt_auth enable_oauth2_auth enable_oauth2_proxy_auth role_permissions"
         " litellm_key_header_name",
     },
     "what stands in it no class declares": {
-        "general_settings": "search_tools",
+        "general_settings": "search_tools team_metadata_schema",
         "litellm_settings": "guardrails default_team_settings",
         "litellm_params": "dataSources",
         "router_settings": "routing_groups",
     },
+    "keeps the tests themselves out": {"general_settings": "allowed_routes"},
     "lets everybody in": {"general_settings": "dangerously_permit_weak_or_unset_master_key"},
     "drops the deployment where LITELLM_ENVIRONMENT is another": {"model_info": "supported_environments"},
     "must be in credential_list": {"litellm_params": "litellm_credential_name"},
