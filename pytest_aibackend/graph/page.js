@@ -67,7 +67,7 @@
       let d;
       if (edge.fallback) {
         const x1 = source.closest("ol").getBoundingClientRect().left + left, x2 = b.left + left;
-        const bend = Math.min(x1, x2) - Math.min(26 + Math.abs(y2 - y1) / 14, 120);
+        const bend = Math.max(4, Math.min(x1, x2) - Math.min(26 + Math.abs(y2 - y1) / 14, 120));
         d = `M${x1} ${y1}C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}`;
       } else {
         const x1 = a.right + left, x2 = b.left + left, bend = (x1 + x2) / 2;
@@ -104,9 +104,7 @@
       section.hidden = isFiltered && !kept.get(section) && !fits;
       const fold = section.querySelector(".fold");
       if (!fold) continue;
-      const folded = fold.getAttribute("aria-expanded") === "false" && !isFiltered;
-      section.querySelector(".rows").hidden = folded;
-      section.querySelector(".folded").hidden = !folded;
+      section.querySelector(".rows").hidden = fold.getAttribute("aria-expanded") === "false" && !isFiltered;
     }
     find("count").textContent = `${shown} of ${rows.length} shown`;
     draw();
@@ -142,6 +140,7 @@
   }
 
   function select(id) {
+    const place = id && nodes.get(id).getBoundingClientRect().top;
     selected = id;
     lit = id ? pathsOf(id) : { nodes: new Set(), edges: new Set() };
     document.body.classList.toggle("focus", id !== null);
@@ -151,7 +150,11 @@
     }
     for (const [key, jump] of jumps) jump.classList.toggle("on", lit.edges.has(key));
     panel.hidden = id === null;
-    if (id) describe(id);
+    if (id) {
+      describe(id);
+      // The panel takes room, and what was chosen would move away.
+      scrollBy(0, nodes.get(id).getBoundingClientRect().top - place);
+    }
     draw();
   }
 

@@ -80,7 +80,7 @@ def _section(section: Section, number: int, graph: Graph, *, is_open: bool) -> I
     yield f'<div class="body"><div><ul class="rows" id="{rows}">'
     for row in section.rows:
         yield from _row(row, graph)
-    yield f'</ul><p class="folded" hidden>{groups}, folded</p></div>'
+    yield "</ul></div>"
     yield '<div class="ends"><div>'
     yield from (_node(node, graph) for node in section.providers)
     yield "</div><div>"

@@ -246,14 +246,19 @@ def drawn_by_mermaid(page: Page, script: Path, folder: Path, graph: Graph) -> di
     )
     page.open(folder / "mermaid.html", width=1800)
     text = json.dumps(render(graph, "mermaid"))
-    answer: dict[str, Any] = page.ask(
+    page.ask(
         f"""(async () => {{
           mermaid.initialize({{startOnLoad: false, securityLevel: "strict"}});
           await mermaid.parse({text});
           const {{svg}} = await mermaid.render("drawn", {text});
           document.getElementById("place").innerHTML = svg;
+        }})()"""
+    )
+    page.screenshot(folder / f"mermaid-{graph.title}.png")
+    answer: dict[str, Any] = page.ask(
+        """(() => {
           document.querySelectorAll("br").forEach(line => line.replaceWith(" "));
-          const labels = {{}};
+          const labels = {};
           for (const node of document.querySelectorAll(".node[id*=flowchart-]"))
             labels[node.id.replace(/^.*flowchart-([a-z]+[0-9]+)-[0-9]+$/, "$1")] = node.textContent;
           for (const box of document.querySelectorAll(".cluster"))
@@ -262,9 +267,9 @@ def drawn_by_mermaid(page: Page, script: Path, folder: Path, graph: Graph) -> di
           const edgeLabels = [...document.querySelectorAll(".edgeLabels .edgeLabel .label")]
             .map(each => each.textContent);
           const edges = document.querySelectorAll(".edgePaths path.flowchart-link").length;
-          return {{labels, edgeLabels, edges,
-                   title: document.querySelector("#place title").textContent}};
-        }})()"""
+          return {labels, edgeLabels, edges,
+                   title: document.querySelector("#place title").textContent};
+        })()"""
     )
     return answer
 
@@ -274,7 +279,6 @@ def test_mermaid_draws_it(page: Page, mermaid: Path, fleet: Graph, tmp_path: Pat
         graph = build_graph(load_backend(ROOT / name))
         answer = drawn_by_mermaid(page, mermaid, tmp_path, graph)
         assert answer["labels"].keys() == graph.by_id.keys()
-        page.screenshot(tmp_path / f"mermaid-{graph.title}.png")
     answer = drawn_by_mermaid(page, mermaid, tmp_path, fleet)
     assert answer["labels"].keys() == fleet.by_id.keys()
     within = sum(edge.target in {each.id for each in fleet.of(Kind.PROVIDER)} for edge in fleet.edges)
