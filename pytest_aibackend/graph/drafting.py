@@ -119,7 +119,7 @@ class Draft:
                 source=source,
                 target=target,
                 kind=kind,
-                label=label,
+                label=shown(label),
                 is_broken=is_broken,
             )
         )

@@ -53,7 +53,8 @@ def _lines(graph: Graph) -> Iterator[str]:
             yield f"  {_node(node)}"
     for provider in graph.of(Kind.PROVIDER):
         if members[provider.id]:
-            yield f'  subgraph {provider.id}["{_text(provider)}"]'
+            # A frame has room for one line above what is in it.
+            yield f'  subgraph {provider.id}["{_text(provider, between=", ")}"]'
             yield from (f"    {_node(node)}" for node in members[provider.id])
             yield "  end"
         else:
@@ -80,10 +81,10 @@ def _node(node: Node) -> str:
     return f"{node.id}{begin}{_text(node)}{end}"
 
 
-def _text(node: Node) -> str:
+def _text(node: Node, *, between: str = "<br/>") -> str:
     mark = {"error": "✗ ", "warning": "⚠ "}.get(node.state, "")
     lines = [f"{mark}{_escaped(node.label)}", _escaped(node.detail), _escaped(", ".join(node.rules))]
-    return "<br/>".join(line for line in lines if line)
+    return between.join(line for line in lines if line)
 
 
 def _edge(edge: Edge) -> str:

@@ -317,7 +317,10 @@ def test_what_gateway_yaml_says_itself_is_drawn(tmp_path: Path) -> None:
             "litellm_settings": {"content_policy_fallbacks": [{"b": [{"model": "a"}]}]},
             "passthrough": {
                 "model_list": [
-                    {"model_name": "cloud", "litellm_params": {"model": "gemini/pro", "api_key": SECRET}},
+                    {
+                        "model_name": "cloud",
+                        "litellm_params": {"model": "gemini/pro", "api_key": SECRET, "weight": '\x01\n<"'},
+                    },
                     {
                         "model_name": "far/*",
                         "litellm_params": {
@@ -345,6 +348,32 @@ def test_what_gateway_yaml_says_itself_is_drawn(tmp_path: Path) -> None:
         assert SECRET not in render(graph, picture)
         assert "far.example" in render(graph, picture)
     complete(graph)
+
+
+def test_names_that_a_wildcard_matches_lead_to_it(tmp_path: Path) -> None:
+    write_sources(
+        tmp_path,
+        providers={"providers": {"one": {"type": "vllm", "base_url": "http://127.0.0.1:1", "models": ["a"]}}},
+        model_mappings={
+            "patterns": [{"pattern": "^far/.*", "provider": "one"}],
+            "routing_rules": {"default_provider": "one"},
+            "fallback_chains": {"far/x": ["a"], "a": ["far/y"], "far/y": ["far/x"]},
+        },
+        gateway={"router_settings": {"model_group_alias": {"nick": "far/z"}}},
+    )
+    graph = drawn(tmp_path)
+    ids = {node.label: node.id for node in graph.nodes if node.kind in (Kind.NAME, Kind.GROUP)}
+    assert len(graph.of(Kind.NAME)) == 3
+    for name in ("far/x", "far/y", "nick"):
+        assert [edge.target for edge in graph.leads[ids[name]]] == [ids["far/*"]]
+    ways = {
+        (graph.by_id[edge.source].label, graph.by_id[edge.target].label) for edge in graph.edges if edge.label
+    }
+    assert ways == {("far/x", "a"), ("a", "far/y"), ("far/y", "far/x")}
+    assert graph.by_id[ids["*"]].detail == "any other name, to the default provider"
+    agrees(graph, plan_gateway(load_backend(tmp_path)))
+    complete(graph)
+    geometry(graph)
 
 
 HOSTILE = [
