@@ -1,4 +1,4 @@
-"""The commands that look at files, and write some: check, lint, generate, import, ports, schema, docs."""
+"""The commands that look at files, and write some: check, lint, generate, graph, import, ports and others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def add(commands: Commands) -> None:
     _add_check(commands)
     _add_lint(commands)
     _add_generate(commands)
+    _add_graph(commands)
     _add_import(commands)
     _add_ports(commands)
     _add_schema(commands)
@@ -84,6 +85,23 @@ def _add_generate(commands: Commands) -> None:
     )
     generate.add_argument("--output", metavar="FILE|-", help="default: DIR/litellm-unified.yaml; - prints it")
     generate.set_defaults(run=_generate)
+
+
+def _add_graph(commands: Commands) -> None:
+    graph = commands.add_parser(
+        "graph",
+        help="draw what the gateway does: names, model groups, deployments, fallbacks, providers, ports",
+        description="Draw what the gateway does with these sources; what the offline checks find is marked.",
+        epilog="exit status: 0 drawn; 1 a source cannot be read, so that something is missing; 2 wrong usage",
+    )
+    add_config(graph)
+    graph.add_argument(
+        "--format",
+        choices=("mermaid", "dot", "svg", "html"),
+        help="default: what the ending of --output says, else mermaid",
+    )
+    graph.add_argument("--output", type=Path, metavar="F", help="a file; without it, or with -, printed")
+    graph.set_defaults(run=_graph)
 
 
 def _add_import(commands: Commands) -> None:
@@ -180,6 +198,12 @@ def _generate(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return generate(
         arguments.config, check=arguments.check, output=output if output in (None, "-") else Path(output)
     )
+
+
+def _graph(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.graph.command import draw
+
+    return draw(arguments.config, picture=arguments.format, output=arguments.output)
 
 
 def _import(arguments: argparse.Namespace, _rest: list[str]) -> int:

@@ -1,0 +1,121 @@
+"""The graph as Mermaid, in the part of the language that GitHub draws."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from pytest_aibackend.graph.model import Edge, Graph, Kind, Node
+
+__all__ = ["MOST_EDGES", "MOST_LETTERS", "is_drawn_by_github", "render"]
+
+# Mermaid's own limits (config.schema.yaml: maxEdges, maxTextSize), which a diagram on GitHub cannot raise.
+MOST_EDGES: Final = 500
+MOST_LETTERS: Final = 50_000
+# Mermaid reads labels as Markdown and HTML: what could mean something in either is written as its number.
+_PLAIN: Final = re.compile(r"(?<=\w)[_.:/-](?=\w)|[^\W_]|(?<=\w),| (?=\S)")
+# What Mermaid takes for a new line, for mathematics and for an icon even where it is escaped.
+_JOINED: Final = ("\\n", "$$", ":fa-")
+_SHAPES: Final = {
+    Kind.NAME: ('(["', '"])'),
+    Kind.GROUP: ('["', '"]'),
+    Kind.DEPLOYMENT: ('("', '")'),
+    Kind.PROVIDER: ('[["', '"]]'),
+    Kind.PORT: ('{{"', '"}}'),
+}
+
+
+def render(graph: Graph) -> str:
+    """Return the diagram; the same graph gives the same text."""
+    return "\n".join(_lines(graph)) + "\n"
+
+
+def is_drawn_by_github(text: str) -> bool:
+    """Say whether a diagram is small enough for GitHub, which shows an error in the place of a larger one."""
+    return len(text) <= MOST_LETTERS and len(_EDGE.findall(text)) <= MOST_EDGES
+
+
+_EDGE: Final = re.compile(r"^  \w+ (?:-->|-\.->|--|-\.)", re.MULTILINE)
+
+
+def _lines(graph: Graph) -> Iterator[str]:
+    yield "flowchart LR"
+    yield f"  accTitle: {_plain(f'Routing of {graph.title}')}"
+    yield f"  accDescr: {_plain(graph.summary)}"
+    members: dict[str, list[Node]] = {provider.id: [] for provider in graph.of(Kind.PROVIDER)}
+    for edges in graph.leads.values():
+        for edge in edges:
+            if edge.target in members:
+                members[edge.target].append(graph.by_id[edge.source])
+    for kind in (Kind.NAME, Kind.GROUP):
+        for node in graph.of(kind):
+            yield f"  {_node(node)}"
+    for provider in graph.of(Kind.PROVIDER):
+        if members[provider.id]:
+            # A frame has room for one line above what is in it.
+            yield f'  subgraph {provider.id}["{_text(provider, between=", ")}"]'
+            yield from (f"    {_node(node)}" for node in members[provider.id])
+            yield "  end"
+        else:
+            yield f"  {_node(provider)}"
+    for node in graph.of(Kind.PORT):
+        yield f"  {_node(node)}"
+    # A deployment stands within its provider: an edge between the two would say it again.
+    yield from (f"  {_edge(edge)}" for edge in graph.edges if edge.target not in members)
+    yield "  classDef error stroke:#d1242f,stroke-width:3px"
+    yield "  classDef warning stroke:#bf8700,stroke-width:3px"
+    yield "  classDef missing stroke-dasharray:5 4"
+    for name in ("error", "warning"):
+        yield from _classed(name, [node.id for node in graph.nodes if node.state == name])
+    yield from _classed("missing", [node.id for node in graph.nodes if node.is_missing])
+
+
+def _classed(name: str, ids: list[str]) -> Iterator[str]:
+    if ids:
+        yield f"  class {','.join(ids)} {name}"
+
+
+def _node(node: Node) -> str:
+    begin, end = _SHAPES[node.kind]
+    return f"{node.id}{begin}{_text(node)}{end}"
+
+
+def _text(node: Node, *, between: str = "<br/>") -> str:
+    mark = {"error": "✗ ", "warning": "⚠ "}.get(node.state, "")
+    lines = [f"{mark}{_escaped(node.label)}", _escaped(node.detail), _escaped(", ".join(node.rules))]
+    return between.join(line for line in lines if line)
+
+
+def _edge(edge: Edge) -> str:
+    label = f'"{_escaped(_words(edge))}" ' if edge.mark else ""
+    if edge.is_fallback or edge.is_broken:
+        return f"{edge.source} -. {label}.-> {edge.target}" if label else f"{edge.source} -.-> {edge.target}"
+    return f"{edge.source} -- {label}--> {edge.target}" if label else f"{edge.source} --> {edge.target}"
+
+
+def _words(edge: Edge) -> str:
+    if not edge.is_fallback:
+        return edge.label or "not served"
+    what = str(edge.kind).removesuffix("fallback")
+    return f"{'never ' if edge.is_broken else ''}{what}fallback {edge.label}"
+
+
+def _escaped(text: str) -> str:
+    """Return a text that Mermaid shows as it is, wherever it stands."""
+    kept = "".join(_pieces(text))
+    # At the beginning, a number with a dot would be a list.
+    return re.sub(r"^(\d+)\.", r"\1#46;", kept)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for place, letter in enumerate(text):
+        is_plain = _PLAIN.match(text, place) is not None
+        yield letter if is_plain and not text.startswith("://", place) else f"#{ord(letter)};"
+        if text.startswith(_JOINED, place):
+            yield "#8203;"  # nothing to be seen
+
+
+def _plain(text: str) -> str:
+    """Return a text for a line of its own, where nothing can be escaped."""
+    return re.sub(r"[^\w .,:/-]|^\s+", "?", text)

@@ -1,0 +1,150 @@
+"""The graph as one page that needs nothing but itself: search, folding by provider, ways through a node."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from pytest_aibackend.findings import Finding
+from pytest_aibackend.graph.model import Edge, Graph, Kind, Node, counted, shown, shown_place
+from pytest_aibackend.graph.sections import Row, Section, sections_of
+
+__all__ = ["render"]
+
+_MANY_FALLBACKS: Final = 40  # from here on, their lines are drawn when asked for
+_FOLDED: Final = 300  # from so many model groups on, the page opens folded
+
+
+def render(graph: Graph) -> str:
+    """Return the page; the same graph gives the same text."""
+    folder = files("pytest_aibackend.graph")
+    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    return "\n".join(_lines(graph, style, script)) + "\n"
+
+
+def _lines(graph: Graph, style: str, script: str) -> Iterator[str]:
+    title = f"Routing of {_text(graph.title)}"
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+    fallbacks = sum(edge.is_fallback for edge in graph.edges)
+    yield "<!doctype html>"
+    yield '<html lang="en"><head><meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield '<meta name="referrer" content="no-referrer">'
+    yield f"<title>{title}</title><style>{style}</style></head><body>"
+    yield f"<header><h1>{title}</h1><p>{_text(graph.summary)}</p>"
+    yield '<div class="tools" role="search">'
+    yield (
+        '<label>Search <input type="search" id="search" placeholder="model, provider, port, rule ( / )"'
+        ' autocomplete="off" spellcheck="false"></label>'
+    )
+    yield '<span id="count" role="status"></span>'
+    yield '<label><input type="checkbox" id="only-broken"> only what has findings</label>'
+    checked = " checked" if fallbacks < _MANY_FALLBACKS else ""
+    yield f'<label><input type="checkbox" id="fallback-lines"{checked}> lines of all fallbacks</label>'
+    yield '<button type="button" id="fold-all">Fold all</button>'
+    yield '<button type="button" id="unfold-all">Unfold all</button>'
+    yield "</div></header>"
+    yield '<div class="whole"><main id="graph"><svg id="lines" aria-hidden="true"></svg>'
+    is_open = len(graph.of(Kind.GROUP)) < _FOLDED
+    for number, section in enumerate(sections_of(graph), start=1):
+        yield from _section(section, number, graph, is_open=is_open)
+    yield "</main>"
+    yield '<aside id="panel" aria-label="The chosen part" hidden>'
+    yield '<button type="button" class="close" id="close">Close</button>'
+    yield '<div id="told" aria-live="polite"></div></aside></div>'
+    if graph.findings:
+        yield '<div class="elsewhere"><h2>Findings about nothing in the picture</h2>'
+        yield f"{_findings(graph.findings)}</div>"
+    yield f'<script type="application/json" id="edges">{_edges(graph)}</script>'
+    yield f"<script>{script}</script></body></html>"
+
+
+def _section(section: Section, number: int, graph: Graph, *, is_open: bool) -> Iterator[str]:
+    rows = f"rows-{number}"
+    named = sum(row.group is not None for row in section.rows)
+    groups = counted(named, "model group") if named else counted(len(section.rows), "name")
+    if section.rows:
+        yield f'<section><h2><button type="button" class="fold" aria-expanded="{str(is_open).lower()}"'
+        yield f' aria-controls="{rows}">{_text(section.heading)} <span>{groups}</span></button></h2>'
+    else:
+        yield f'<section><h2 class="fold-less">{_text(section.heading)}</h2>'
+    yield f'<div class="body"><div><ul class="rows" id="{rows}">'
+    for row in section.rows:
+        yield from _row(row, graph)
+    yield "</ul></div>"
+    yield '<div class="ends"><div>'
+    yield from (_node(node, graph) for node in section.providers)
+    yield "</div><div>"
+    yield from (_node(node, graph) for node in section.ports)
+    yield "</div></div></div></section>"
+
+
+def _row(row: Row, graph: Graph) -> Iterator[str]:
+    yield '<li class="row"><div>'
+    yield from (_node(node, graph) for node in row.names)
+    yield "</div><div>"
+    if row.group is not None:
+        yield _node(row.group, graph)
+    yield "</div><div>"
+    yield from (_node(node, graph) for node in row.deployments)
+    yield "</div></li>"
+
+
+def _node(node: Node, graph: Graph) -> str:
+    classes = f"node {node.kind} {node.state}{' missing' if node.is_missing else ''}"
+    within = [edge.label for edge in graph.edges_into(node.id) if edge.label and not edge.is_fallback]
+    detail = ", ".join(filter(None, (*within, node.detail)))
+    button = (
+        f'<button type="button" class="{classes}" data-id="{node.id}" data-kind="{node.kind}"'
+        f' aria-pressed="false"><span class="label">{_text(node.label)}</span>'
+        f'<span class="detail">{_text(detail)}</span></button>'
+    )
+    fallbacks = graph.fallbacks.get(node.id, ())
+    chips = "".join(_chip(edge, graph) for edge in fallbacks)
+    return (
+        button
+        + (_findings(node.findings) if node.findings else "")
+        + (f'<ol class="fallbacks" aria-label="fallbacks">{chips}</ol>' if chips else "")
+    )
+
+
+def _chip(edge: Edge, graph: Graph) -> str:
+    name = _text(graph.by_id[edge.target].label)
+    never = ", which never happens" if edge.is_broken else ""
+    told = f"{edge.kind} {edge.label}{never}"
+    return (
+        f'<li><button type="button" class="jump{" broken" if edge.is_broken else ""}" data-edge="{edge.id}"'
+        f' data-to="{edge.target}" title="{_text(told)}"><b>{_text(edge.mark)}</b>{name}</button></li>'
+    )
+
+
+def _findings(findings: Iterable[Finding]) -> str:
+    items = "".join(
+        f'<li class="{finding.severity}"><b>{_text(finding.rule)}</b> {_text(shown(finding.message))}'
+        f"<small>{_text(shown(finding.hint))}</small><small>{_text(shown_place(finding))}</small></li>"
+        for finding in findings
+    )
+    return f'<ul class="findings">{items}</ul>'
+
+
+def _edges(graph: Graph) -> str:
+    """Return the edges by the ids of their nodes: no text of the sources stands within a script element."""
+    plain = [[edge.id, edge.source, edge.target, str(edge.kind), edge.is_broken] for edge in graph.edges]
+    return json.dumps(plain, separators=(",", ":"))
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _text(text: str) -> str:
+    return escape(text, quote=True)
