@@ -12,8 +12,8 @@ from pytest_aibackend.findings import Finding, Severity, sort_findings
 from pytest_aibackend.importer.document import ImportRefusedError, UnusablePathError, read_config
 from pytest_aibackend.importer.translate import Imported, translate
 from pytest_aibackend.importer.verify import check, try_out
-from pytest_aibackend.importer.words import deployments_of
 from pytest_aibackend.importer.write import refuse_overwriting, write_all
+from pytest_aibackend.litellm.words import deployments_of
 from pytest_aibackend.sources.backend import FILES
 
 __all__ = ["import_config"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_aibackend.findings import suggest
-from pytest_aibackend.importer.words import REFERENCE
+from pytest_aibackend.litellm.words import REFERENCE
 from pytest_aibackend.sources import yaml_text
 
 __all__ = ["ImportRefusedError", "UnusablePathError", "read_config"]

@@ -11,7 +11,7 @@ from pytest_aibackend.importer.notes import Notes
 from pytest_aibackend.importer.ports import infer_ports
 from pytest_aibackend.importer.secrets import SecretMove, move_secrets
 from pytest_aibackend.importer.settings import translate_settings
-from pytest_aibackend.importer.words import deployments_of
+from pytest_aibackend.litellm.words import deployments_of
 from pytest_aibackend.litellm.yaml_emit import emit
 from pytest_aibackend.sources.backend import FILES
 
