@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,7 +91,7 @@ def in_words(comparison: Comparison) -> str:
     return f"{count} change{'' if count == 1 else 's'} in meaning: {', '.join(classes)}"
 
 
-def lines(changes: tuple[Change, ...]) -> Iterator[tuple[str, str]]:
+def lines(changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
     """Yield each change as a plain line, with the style of its gravest class."""
     for change in changes:
         classes = ", ".join(in_class_order(change.classes))

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.diff.meaning import Place, same
-from pytest_aibackend.sources.secrets import is_key_shaped, show_value
+from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder, is_secret_key, show_value
 
-__all__ = ["MISSING", "dotted", "from_to", "leaves_that_differ", "names_in", "shown"]
+__all__ = ["MISSING", "dotted", "from_to", "holds_secrets", "leaves_that_differ", "names_in", "shown"]
 
 MISSING: Final = object()  # a setting that is not written
 _SHOWN: Final = 6
@@ -20,14 +20,21 @@ def dotted(place: Place) -> str:
     return ".".join(place)
 
 
+def holds_secrets(key: str) -> bool:
+    """Say whether a value under this key may be a secret; LiteLLM has an `openai_key` and many like it."""
+    return is_secret_key(key) or key.endswith("_key")
+
+
 def shown(place: Place, value: Any) -> str:
     """Return a value as a message may show it."""
     if value is MISSING:
         return "not set"
+    if isinstance(value, bool) or is_placeholder(value):
+        return show_value("", value)
     if place and place[0] in _HIDDEN_SECTIONS:
         is_reference = isinstance(value, str) and value.startswith("os.environ/")
         return show_value("", value) if is_reference else "a value (not shown)"
-    key = next((step for step in reversed(place) if not step.startswith("[")), "")
+    key = "secret" if place and holds_secrets(place[-1]) else ""
     if isinstance(value, list) and value and not any(isinstance(item, dict | list) for item in value):
         listed = ", ".join(show_value(key, item) for item in value[:_SHOWN])
         more = f" and {len(value) - _SHOWN} more" if len(value) > _SHOWN else ""

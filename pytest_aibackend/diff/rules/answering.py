@@ -102,8 +102,13 @@ def model_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
         for before, after in pairs_of(old, new, group).changed:
             if _model(before) == _model(after):
                 continue
-            is_embedding = "embedding" in modes(old, group)
+            is_same = before.model.partition("/")[2] == after.model.partition("/")[2]
+            is_embedding = "embedding" in modes(old, group) and not is_same
             notice = f"{group!r} is answered by another model: its answers differ."
+            if is_same:
+                notice = (
+                    f"{group!r} is asked as another kind of provider: parameters may be taken differently."
+                )
             if is_embedding:
                 notice = f"Vectors from {group!r} cannot be compared with those made before: make them anew."
             yield Said(

@@ -9,10 +9,10 @@ from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.settings import Owned, own, owned_by, settings_that_differ
-from pytest_aibackend.diff.wording import from_to
+from pytest_aibackend.diff.wording import from_to, holds_secrets
 from pytest_aibackend.litellm.words import deployments_of
 from pytest_aibackend.sources.addresses import address_of
-from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder, is_secret_key
+from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder
 
 __all__ = [
     "callback_added",
@@ -64,8 +64,8 @@ def encryption_lost(old: Meaning, new: Meaning) -> Iterator[Said]:
     for place in sorted(_unprotected(new) - _unprotected(old)):
         yield Said(
             subject=place,
-            message=f"{place} is no longer protected by TLS",
-            notice="Nothing: that is the trouble.",
+            message=f"without TLS, or without a look at certificates: {place}",
+            notice="Nothing, and neither would they notice who reads along.",
         )
 
 
@@ -80,7 +80,7 @@ def encryption_gained(old: Meaning, new: Meaning) -> Iterator[Said]:
     for place in sorted(_unprotected(old) - _unprotected(new)):
         yield Said(
             subject=place,
-            message=f"{place} is protected by TLS, or gone",
+            message=f"no longer without TLS: {place}",
             notice="Nothing, if the server has a certificate that the gateway trusts.",
         )
 
@@ -200,7 +200,7 @@ def _secrets(meaning: Meaning) -> set[str]:
     for place, key, value in _leaves(meaning):
         if not isinstance(value, str) or not value or "os.environ/" in value or is_placeholder(value):
             continue
-        if is_secret_key(key) or is_key_shaped(value):
+        if holds_secrets(key) or is_key_shaped(value):
             found.add(place)
     return found
 
