@@ -32,7 +32,7 @@ def setting(*path: Any, to: Any = None) -> Callable[[Config], None]:
     """Return a change that sets a value, or takes it away."""
 
     def change(config: Config) -> None:
-        holder = config
+        holder: Any = config
         for step in path[:-1]:
             holder = holder.setdefault(step, {}) if isinstance(holder, dict) else holder[step]
         if to is None:
