@@ -113,9 +113,9 @@ class Meaning:
         return MappingProxyType(found)
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Return the names that clients can ask for, patterns left out."""
-        return tuple(dict.fromkeys([*(name for name in self.groups if "*" not in name), *self.aliases]))
+    def names(self) -> Mapping[str, None]:
+        """Return the names that clients can ask for, patterns left out; a mapping, to be quick to look in."""
+        return dict.fromkeys([*(name for name in self.groups if "*" not in name), *self.aliases])
 
     def answering(self, name: str) -> tuple[Deployment, ...]:
         """Return who answers a name; LiteLLM looks at aliases first."""
@@ -125,7 +125,22 @@ class Meaning:
     def clients(self, group: str) -> tuple[str, ...]:
         """Return the names that lead to a model group: its own and its aliases."""
         own = (group,) if group in self.groups and group not in self.aliases else ()
-        return own + tuple(name for name, alias in self.aliases.items() if alias.target == group)
+        return own + self._aliases_of.get(group, ())
+
+    @cached_property
+    def _aliases_of(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name, alias in self.aliases.items():
+            found[alias.target] = (*found.get(alias.target, ()), name)
+        return found
+
+    @cached_property
+    def next_asked(self) -> Mapping[str, tuple[str, ...]]:
+        """Return who is asked when a name fails, for whatever reason; "" is any name."""
+        found: dict[str, tuple[str, ...]] = {}
+        for (_, source), targets in self.fallbacks.items():
+            found[source] = (*found.get(source, ()), *targets)
+        return found
 
     @cached_property
     def fallbacks(self) -> Mapping[tuple[str, str], tuple[str, ...]]:

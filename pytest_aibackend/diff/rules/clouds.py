@@ -146,23 +146,33 @@ def outside_endpoint_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
 def _reached_in_one_alone(one: Meaning, other: Meaning) -> Iterator[tuple[str, str]]:
     """Yield the names of both sides with the clouds that their fallbacks reach on one side alone."""
+    here, there = _reached(one), _reached(other)
     for name in one.names:
-        if name in other.names:
+        fresh = here.get(name, set()) - there.get(name, set())
+        if fresh and name in other.names:
             own = clouds_of(one, name) | clouds_of(other, name)
-            for cloud in sorted(_reached(one, name) - _reached(other, name) - own):
-                yield name, cloud
+            yield from ((name, cloud) for cloud in sorted(fresh - own))
 
 
-def _reached(meaning: Meaning, name: str) -> frozenset[str]:
-    """Return the clouds at the end of a name's fallbacks, of every kind."""
-    seen, found = {name}, set[str]()
-    queue = [name]
-    for asked in queue:  # grows while it is read
-        for (_, source), targets in meaning.fallbacks.items():
-            if source in (asked, ""):
-                fresh = [target for target in targets if target not in seen]
-                seen |= set(fresh)
-                queue += fresh
-    for asked in queue[1:]:
-        found |= clouds_of(meaning, asked)
-    return frozenset(found)
+def _reached(meaning: Meaning) -> dict[str, set[str]]:
+    """Return the clouds at the end of each name's fallbacks, of every kind, going back from the clouds."""
+    asked_after: dict[str, list[str]] = {}
+    for source, targets in meaning.next_asked.items():
+        for target in targets:
+            asked_after.setdefault(target, []).append(source)
+    answering: dict[str, list[str]] = {}
+    for name in (*meaning.names, *meaning.patterns):
+        for cloud in clouds_of(meaning, name):
+            answering.setdefault(cloud, []).append(name)
+    found: dict[str, set[str]] = {}
+    for cloud, names in answering.items():
+        queue, seen = list(names), set[str]()
+        for name in queue:  # grows while it is read
+            sources = [source for source in asked_after.get(name, ()) if source not in seen]
+            if "" in sources:  # asked for every name
+                sources = [source for source in ("", *meaning.names) if source not in seen]
+            seen |= set(sources)
+            queue += sources
+        for name in seen:
+            found.setdefault(name, set()).add(cloud)
+    return found
