@@ -1,4 +1,4 @@
-"""The commands that look at files, and write some: check, lint, generate, graph, import, ports and others."""
+"""The commands that look at files, and write some: check, lint, diff, generate, graph, import and others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def add(commands: Commands) -> None:
     """Add these commands."""
     _add_check(commands)
     _add_lint(commands)
+    _add_diff(commands)
     _add_generate(commands)
     _add_graph(commands)
     _add_import(commands)
@@ -75,6 +76,36 @@ def _add_lint(commands: Commands) -> None:
         "--write-baseline", action="store_true", help="write all findings to the baseline, exit 0"
     )
     lint.set_defaults(run=_lint)
+
+
+def _add_diff(commands: Commands) -> None:
+    diff = commands.add_parser(
+        "diff",
+        help="say what a change of the configuration means",
+        description="Say what a change means: for clients of each model group, for security, for speed.",
+        epilog="exit status: 0 compared; 1 a change of a class that --fail-on names; 2 wrong usage",
+    )
+    diff.add_argument(
+        "old",
+        metavar="OLD",
+        help="a directory, a LiteLLM config.yaml, a git revision, REV:PATH, or A..B, A...B",
+    )
+    diff.add_argument("new", nargs="?", metavar="NEW", help="the same; without it, the working tree")
+    add_config(diff)
+    shape = diff.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
+    )
+    shape.add_argument("--format", choices=("text", "json", "markdown"), help="default: text")
+    diff.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        choices=("breaking", "security", "performance", "info"),
+        metavar="CLASS",
+        help="exit 1 where there is such a change: breaking, security, performance, info; may be repeated",
+    )
+    diff.set_defaults(run=_diff)
 
 
 def _add_generate(commands: Commands) -> None:
@@ -160,7 +191,7 @@ def _add_schema(commands: Commands) -> None:
 
 def _add_docs(commands: Commands) -> None:
     docs = commands.add_parser("docs", help="print a rule catalogue as Markdown")
-    docs.add_argument("what", choices=("checks", "lint"))
+    docs.add_argument("what", choices=("checks", "lint", "changes"))
     docs.set_defaults(run=_docs)
 
 
@@ -187,6 +218,20 @@ def _lint(arguments: argparse.Namespace, _rest: list[str]) -> int:
             ignore=arguments.ignore,
             baseline=arguments.baseline,
             write_baseline=arguments.write_baseline,
+        )
+    )
+
+
+def _diff(arguments: argparse.Namespace, _rest: list[str]) -> int:
+    from pytest_aibackend.diff_command import DiffOptions, run
+
+    return run(
+        DiffOptions(
+            old=arguments.old,
+            new=arguments.new,
+            config=arguments.config,
+            format=arguments.format or "text",
+            fail_on=tuple(arguments.fail_on),
         )
     )
 
@@ -241,6 +286,8 @@ def _schema(arguments: argparse.Namespace, _rest: list[str]) -> int:
 def _docs(arguments: argparse.Namespace, _rest: list[str]) -> int:
     if arguments.what == "lint":
         from pytest_aibackend.reporting.lint_catalogue import render
+    elif arguments.what == "changes":
+        from pytest_aibackend.diff.documentation import render
     else:
         from pytest_aibackend.reporting.catalogue import render
 

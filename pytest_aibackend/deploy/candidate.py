@@ -9,6 +9,9 @@ from pytest_aibackend.deploy.backups import BackupError, read_backup
 from pytest_aibackend.deploy.console import Console
 from pytest_aibackend.deploy.report import Outcome, StopRun
 from pytest_aibackend.deploy.site import Site
+from pytest_aibackend.diff.compare import compare
+from pytest_aibackend.diff.formats import NO_CHANGE
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.litellm.command import source_errors
 from pytest_aibackend.litellm.generate import body_of, render, unified_diff
 from pytest_aibackend.litellm.plan import plan_gateway
@@ -52,7 +55,8 @@ def restore_candidate(site: Site, name: str, show: Console) -> bytes:
 
 
 def show_difference(site: Site, old: bytes | None, new: bytes, show: Console) -> None:
-    """Show what changes, secrets hidden: the lines, how many, and the model groups."""
+    """Show what changes, secrets hidden: what it means, the lines, how many, and the model groups."""
+    _show_meaning(old, new, show)
     texts = _text(old), _text(new)
     bodies = body_of(texts[0]), body_of(texts[1])
     # The hashes in the header change with every change, and say nothing to a person.
@@ -69,6 +73,18 @@ def show_difference(site: Site, old: bytes | None, new: bytes, show: Console) ->
     more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
     groups = f"; model groups: {', '.join(changes[:_NAMED])}{more}" if changes else "; the same model groups"
     show.say(f"{'change':<9} +{show.report.added} -{show.report.removed} lines{groups}")
+
+
+def _show_meaning(old: bytes | None, new: bytes, show: Console) -> None:
+    """Show what the change means, as `aibackend diff` says it; nothing where the old file says nothing."""
+    before, after = (yaml_text.parse(raw or b"")[0] for raw in (old, new))
+    if before is None or after is None:
+        return
+    if isinstance(before.data, dict) and isinstance(after.data, dict):
+        changes = compare(Meaning(document=before.data), Meaning(document=after.data))
+        show.meaning(changes)
+        if not changes:
+            show.say(NO_CHANGE)
 
 
 def _text(raw: bytes | None) -> str:

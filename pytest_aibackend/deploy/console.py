@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from pytest_aibackend.deploy.report import Report, Step, StepStatus
+from pytest_aibackend.diff.changes import Change
+from pytest_aibackend.diff.formats import lines
 from pytest_aibackend.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ __all__ = ["Console", "RunningStep", "plain_console"]
 _STYLE: Final = {StepStatus.PASSED: "green", StepStatus.FAILED: "bold red", StepStatus.SKIPPED: "dim"}
 _DIFF_STYLE: Final = {"+": "green", "-": "red", "@": "cyan"}
 _DIFF_LINES: Final = 400
+_CHANGES: Final = 40
 _NAME_WIDTH: Final = 9
 _LINE_WIDTH: Final = 72  # where the time stands
 
@@ -116,13 +119,21 @@ class Console:
         )
         self._out.print(f"  hint: {finding.hint}", style="dim")
 
+    def meaning(self, changes: list[Change]) -> None:
+        """Show what changes mean, of many the gravest, and keep all of them."""
+        self.report.changes = changes
+        for line, style in lines(changes[:_CHANGES]):
+            self._out.print(line, style=style)
+        if len(changes) > _CHANGES:
+            self.say(f"... and {len(changes) - _CHANGES} more changes in meaning")
+
     def diff(self, text: str) -> None:
         """Show a difference, that of a large file not to its end."""
-        lines = text.splitlines()
-        for line in lines[:_DIFF_LINES]:
+        moved = text.splitlines()
+        for line in moved[:_DIFF_LINES]:
             self._out.print(line, style=_DIFF_STYLE.get(line[:1]))
-        if len(lines) > _DIFF_LINES:
-            self.say(f"... and {len(lines) - _DIFF_LINES} more lines")
+        if len(moved) > _DIFF_LINES:
+            self.say(f"... and {len(moved) - _DIFF_LINES} more lines")
 
     def ask(self, question: str) -> bool:
         """Ask a person; no answer is a no. With `--json` the question goes to standard error."""

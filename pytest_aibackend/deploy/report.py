@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from pytest_aibackend import __version__
+from pytest_aibackend.diff.changes import Change
 from pytest_aibackend.findings import Finding
 
 __all__ = ["EXIT", "INTERRUPTED_BY", "Outcome", "Report", "Step", "StepStatus", "StopRun"]
@@ -87,6 +88,7 @@ class Report:
     backup: str | None = None
     added: int = 0  # lines of the diff
     removed: int = 0
+    changes: list[Change] = field(default_factory=list)  # what the difference means
     gate: dict[str, Any] | None = None
     canary: dict[str, Any] | None = None
     steps: list[Step] = field(default_factory=list)
@@ -114,6 +116,7 @@ class Report:
             "new_sha256": self.new_sha256,
             "backup": self.backup,
             "diff": {"added": self.added, "removed": self.removed},
+            "changes": [change.as_dict() for change in self.changes],
             "gate": self.gate,
             "canary": self.canary,
             "steps": [asdict(step) | {"status": str(step.status)} for step in self.steps],

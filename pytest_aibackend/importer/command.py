@@ -17,8 +17,8 @@ from pytest_aibackend.importer.document import (
 )
 from pytest_aibackend.importer.translate import Imported, translate
 from pytest_aibackend.importer.verify import check, try_out
-from pytest_aibackend.importer.words import deployments_of
 from pytest_aibackend.importer.write import refuse_overwriting, write_all
+from pytest_aibackend.litellm.words import deployments_of
 from pytest_aibackend.sources.backend import FILES
 
 __all__ = ["import_config"]

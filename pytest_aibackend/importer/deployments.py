@@ -11,7 +11,7 @@ from pytest_aibackend.importer.homes import Home, NoPlaceError, home_of, name_ho
 from pytest_aibackend.importer.notes import Notes
 from pytest_aibackend.importer.placed import Placed, by_group
 from pytest_aibackend.importer.residues import Residues, attach
-from pytest_aibackend.importer.words import Defaults, deployments_of
+from pytest_aibackend.litellm.words import Defaults, deployments_of
 from pytest_aibackend.sources.addresses import address_of
 
 __all__ = ["Translated", "translate_deployments"]

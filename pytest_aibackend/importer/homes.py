@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pytest_aibackend.importer.words import REFERENCE, Defaults, kind_of
+from pytest_aibackend.litellm.words import REFERENCE, Defaults, kind_of
 from pytest_aibackend.sources.addresses import address_of, url_trouble
 
 __all__ = ["Home", "NoPlaceError", "home_of", "name_homes", "upstream_of"]

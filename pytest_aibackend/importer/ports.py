@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pytest_aibackend.importer.words import section_of
+from pytest_aibackend.litellm.words import section_of
 from pytest_aibackend.sources.addresses import address_of
 
 __all__ = ["infer_ports"]

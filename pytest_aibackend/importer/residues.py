@@ -13,9 +13,9 @@ from typing import Any, Final
 from pytest_aibackend.importer.fields import common, fields_of, residual
 from pytest_aibackend.importer.notes import Notes
 from pytest_aibackend.importer.placed import Placed, grouped
-from pytest_aibackend.importer.words import section_of
 from pytest_aibackend.litellm.plan.deployments import DeploymentMaker
 from pytest_aibackend.litellm.plan.types import Problems
+from pytest_aibackend.litellm.words import section_of
 from pytest_aibackend.sources.models import Provider
 
 __all__ = ["Residues", "attach"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pytest_aibackend.importer.concepts import find_aliases
-from pytest_aibackend.importer.meaning import FALLBACK_KINDS, effective, resembling
 from pytest_aibackend.importer.notes import Notes
-from pytest_aibackend.importer.words import section_of
+from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, effective, resembling
 from pytest_aibackend.litellm.plan.passthrough import OWN_SECTIONS
 from pytest_aibackend.litellm.plan.wildcards import WildcardIndex
+from pytest_aibackend.litellm.words import section_of
 
 __all__ = ["Settings", "translate_settings"]
 

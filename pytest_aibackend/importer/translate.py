@@ -12,8 +12,8 @@ from pytest_aibackend.importer.notes import Notes
 from pytest_aibackend.importer.ports import infer_ports
 from pytest_aibackend.importer.secrets import SecretMove, move_secrets
 from pytest_aibackend.importer.settings import translate_settings
-from pytest_aibackend.importer.words import deployments_of, section_of
 from pytest_aibackend.litellm.lint.master_key import weakness
+from pytest_aibackend.litellm.words import deployments_of, section_of
 from pytest_aibackend.litellm.yaml_emit import emit
 from pytest_aibackend.sources.backend import FILES
 

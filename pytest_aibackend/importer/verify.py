@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_aibackend.findings import Finding
-from pytest_aibackend.importer.meaning import differences
 from pytest_aibackend.importer.translate import Imported
 from pytest_aibackend.litellm.command import source_errors
 from pytest_aibackend.litellm.generate import render
+from pytest_aibackend.litellm.meaning import differences
 from pytest_aibackend.sources.backend import FILES, load_backend
 from pytest_aibackend.sources.yaml_text import parse
 

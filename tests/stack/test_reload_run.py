@@ -54,6 +54,9 @@ def test_a_change_is_deployed_backed_up_and_served(running: Deployment) -> None:
     assert document["outcome"] == "deployed"
     assert (document["old_sha256"], document["new_sha256"]) == (sha256(old), running.deployed_sha256())
     assert document["diff"]["added"] > 0
+    assert {("name-added", "gamma"), ("name-removed", "beta")} <= {
+        (change["rule"], change["subject"]) for change in document["changes"]
+    }
     steps = {step["name"]: step["status"] for step in document["steps"]}
     assert list(steps) == ["generate", "gate", "canary", "backup", "swap", "signal", "verify"]
     assert [name for name, status in steps.items() if status != "passed"] == ["canary"]

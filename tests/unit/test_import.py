@@ -14,9 +14,9 @@ import yaml
 
 from pytest_aibackend.cli import main
 from pytest_aibackend.importer.document import read_config
-from pytest_aibackend.importer.meaning import differences, same_meaning
 from pytest_aibackend.importer.secrets import move_secrets
 from pytest_aibackend.litellm.command import generate
+from pytest_aibackend.litellm.meaning import differences, same_meaning
 from pytest_aibackend.sources.backend import FILES, load_backend
 
 ROOT = Path(__file__).resolve().parents[2]

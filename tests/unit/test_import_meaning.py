@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_aibackend.importer.meaning import differences, same_meaning
+from pytest_aibackend.litellm.meaning import differences, same_meaning
 from tests.fakes.litellm_configs import configs
 
 

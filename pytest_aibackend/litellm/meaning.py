@@ -26,9 +26,18 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pytest_aibackend.importer.words import Defaults, deployments_of, section_of
+from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
 
-__all__ = ["FALLBACK_KINDS", "differences", "effective", "resembling", "same_meaning"]
+__all__ = [
+    "FALLBACK_KINDS",
+    "SETTINGS",
+    "alike",
+    "differences",
+    "effective",
+    "plain",
+    "resembling",
+    "same_meaning",
+]
 
 FALLBACK_KINDS: Final = (
     "fallbacks",
@@ -36,8 +45,8 @@ FALLBACK_KINDS: Final = (
     "content_policy_fallbacks",
     "default_fallbacks",
 )
-_SETTINGS: Final = ("litellm_settings", "router_settings", "general_settings", "environment_variables")
-_OFF: Final = {"enable_weighted_failover": False}
+SETTINGS: Final = ("litellm_settings", "router_settings", "general_settings", "environment_variables")
+OFF: Final = {"enable_weighted_failover": False}
 
 
 def same_meaning(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
@@ -70,21 +79,21 @@ def _parts(config: Mapping[Any, Any]) -> dict[str, Any]:
     parts |= {name: sorted(members, key=repr) for name, members in groups.items()}
     for kind in FALLBACK_KINDS:
         if found := effective(config, kind):
-            parts[kind] = _fallbacks(found)
+            parts[kind] = alike(found)
     for section, value in config.items():
         is_settings = isinstance(value, dict) or not value or section == "router_settings"
-        if section in _SETTINGS and is_settings:
+        if section in SETTINGS and is_settings:
             parts |= _settings(section, section_of(config, section))
         elif section != "model_list":
-            parts[f"section {section!r}"] = _plain(value)
+            parts[f"section {section!r}"] = plain(value)
     return parts
 
 
 def _settings(section: str, settings: Mapping[Any, Any]) -> dict[str, Any]:
     moved = FALLBACK_KINDS if section in ("litellm_settings", "router_settings") else ()
-    off = _OFF if section == "router_settings" else {}
+    off = OFF if section == "router_settings" else {}
     return {
-        f"{section}.{key}": _plain(value)
+        f"{section}.{key}": plain(value)
         for key, value in settings.items()
         if key not in moved and not (key in off and value is off[key])
     }
@@ -96,26 +105,27 @@ def _deployment(entry: Mapping[str, Any], defaults: Defaults) -> Any:
     whole["litellm_params"] = defaults.filled(params) if isinstance(params, dict) else params
     if isinstance(info, dict):
         info = {key: value for key, value in info.items() if value is not None}
-    return _plain(whole | ({"model_info": info} if info else {}))
+    return plain(whole | ({"model_info": info} if info else {}))
 
 
-def _fallbacks(entries: Any) -> Any:
+def alike(entries: Any) -> Any:
+    """Return fallbacks in a form in which only what LiteLLM takes for the same is equal."""
     if not isinstance(entries, list):
-        return _plain(entries)
+        return plain(entries)
     alike: dict[str, list[Any]] = {}
     for entry in entries:
         is_plain = isinstance(entry, dict) and len(entry) == 1
         name = resembling(next(iter(entry))) if is_plain else ""
-        alike.setdefault(name, []).append(_plain(entry))
+        alike.setdefault(name, []).append(plain(entry))
     return alike
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value in a form in which only what is the same to LiteLLM is equal."""
     if isinstance(value, dict):
-        return ("map", tuple(sorted(((_plain(key), _plain(item)) for key, item in value.items()), key=repr)))
+        return ("map", tuple(sorted(((plain(key), plain(item)) for key, item in value.items()), key=repr)))
     if isinstance(value, list | tuple):
-        return ("list", tuple(_plain(item) for item in value))
+        return ("list", tuple(plain(item) for item in value))
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         value = int(value)
     kind = (

@@ -1,0 +1,253 @@
+"""What a configuration means, in the parts that rules of change compare.
+
+The document is LiteLLM's: written by hand, or planned from the sources, as the gateway would have it. What
+the sources alone know stands beside it: providers, ports, context windows and how the gateway is deployed.
+Whatever is the same to LiteLLM (`litellm.meaning`) is equal here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final
+
+from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, OFF, SETTINGS, effective, plain
+from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
+from pytest_aibackend.sources.models import Deploy, PortEntry, Provider
+
+__all__ = ["Alias", "Deployment", "Meaning", "Place", "Sources", "same", "without_equal"]
+
+Place = tuple[str, ...]  # of a setting: ("litellm_settings", "cache_params", "ttl")
+_UNFOLDED: Final = ("cache_params",)  # settings whose own keys are compared
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Deployment:
+    """One way to answer a model group, with what LiteLLM takes of itself written down."""
+
+    fields: Mapping[Place, Any]  # ("litellm_params", "weight"), ("model_info", "mode"), ("id",)
+
+    def param(self, name: str) -> Any:
+        """Return one of its litellm_params, None where it has none of that name."""
+        return self.fields.get(("litellm_params", name))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Return its litellm_params."""
+        return {place[1]: value for place, value in self.fields.items() if place[:-1] == ("litellm_params",)}
+
+    def info(self, name: str) -> Any:
+        """Return one value of its model_info, None where it has none of that name."""
+        return self.fields.get(("model_info", name))
+
+    @property
+    def model(self) -> str:
+        """Return the model as LiteLLM has it, with the provider's prefix."""
+        return str(self.param("model"))
+
+    @property
+    def base(self) -> str | None:
+        """Return the address that it is asked at, None where LiteLLM knows it."""
+        base = self.param("api_base") or self.param("base_url")
+        return str(base) if base else None
+
+    @cached_property
+    def form(self) -> Hashable:
+        """Return a value that is equal for what LiteLLM takes for the same."""
+        return tuple(sorted(((place, plain(value)) for place, value in self.fields.items()), key=repr))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alias:
+    """Another name for a model group."""
+
+    target: str
+    hidden: bool = False  # answered, but not listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What the sources know beside LiteLLM's document."""
+
+    providers: Mapping[str, Provider]
+    ports: Mapping[str, PortEntry]
+    deploy: Deploy
+    contexts: Mapping[str, int]  # of model groups: the smallest window among those who answer
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Meaning:
+    """One configuration."""
+
+    document: Mapping[Any, Any] = field(repr=False)
+    sources: Sources | None = None  # None: only LiteLLM's file is known
+
+    @cached_property
+    def groups(self) -> Mapping[str, tuple[Deployment, ...]]:
+        """Return the deployments of each model group, patterns with `*` among them."""
+        defaults = Defaults(self.document)
+        groups: dict[str, list[Deployment]] = {}
+        for entry in deployments_of(self.document):
+            name = entry.get("model_name")
+            shown = name if isinstance(name, str) else f"(model_name {name!r})"
+            groups.setdefault(shown, []).append(_deployment(entry, defaults))
+        return MappingProxyType({name: tuple(members) for name, members in groups.items()})
+
+    @cached_property
+    def patterns(self) -> Mapping[str, tuple[Deployment, ...]]:
+        """Return the model groups that stand for many names."""
+        return {name: members for name, members in self.groups.items() if "*" in name}
+
+    @cached_property
+    def aliases(self) -> Mapping[str, Alias]:
+        """Return the other names of model groups, those of a wrong shape left out."""
+        written = section_of(self.document, "router_settings").get("model_group_alias")
+        found = {}
+        for name, value in written.items() if isinstance(written, dict) else ():
+            target = value.get("model") if isinstance(value, dict) else value
+            if isinstance(target, str):
+                hidden = isinstance(value, dict) and bool(value.get("hidden"))
+                found[str(name)] = Alias(target=target, hidden=hidden)
+        return MappingProxyType(found)
+
+    @cached_property
+    def names(self) -> Mapping[str, None]:
+        """Return the names that clients can ask for, patterns left out; a mapping, to be quick to look in."""
+        return dict.fromkeys([*(name for name in self.groups if "*" not in name), *self.aliases])
+
+    def answering(self, name: str) -> tuple[Deployment, ...]:
+        """Return who answers a name; LiteLLM looks at aliases first."""
+        alias = self.aliases.get(name)
+        return self.groups.get(alias.target if alias else name, ())
+
+    def clients(self, group: str) -> tuple[str, ...]:
+        """Return the names that lead to a model group: its own and its aliases."""
+        own = (group,) if group in self.groups and group not in self.aliases else ()
+        return own + self._aliases_of.get(group, ())
+
+    @cached_property
+    def _aliases_of(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name, alias in self.aliases.items():
+            found[alias.target] = (*found.get(alias.target, ()), name)
+        return found
+
+    @cached_property
+    def next_asked(self) -> Mapping[str, tuple[str, ...]]:
+        """Return who is asked when a name fails, for whatever reason; "" is any name."""
+        found: dict[str, tuple[str, ...]] = {}
+        for (_, source), targets in self.fallbacks.items():
+            found[source] = (*found.get(source, ()), *targets)
+        return found
+
+    @cached_property
+    def fallbacks(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """Return who is asked next, by the kind of fallback and the name asked for; "" is any name."""
+        found: dict[tuple[str, str], tuple[str, ...]] = {}
+        for kind in FALLBACK_KINDS:
+            written = effective(self.document, kind)
+            if kind == "default_fallbacks":
+                found |= {(kind, ""): _names(written)} if written else {}
+                continue
+            for entry in written if isinstance(written, list) else ():
+                for name, targets in entry.items() if isinstance(entry, dict) else ():
+                    found.setdefault((kind, str(name)), _names(targets))
+        return MappingProxyType({key: targets for key, targets in found.items() if targets})
+
+    @cached_property
+    def settings(self) -> Mapping[Place, Any]:
+        """Return every setting and section by its place, but aliases and fallbacks."""
+        return MappingProxyType(dict(_settings(self.document)))
+
+    def setting(self, *place: str) -> Any:
+        """Return a setting, None where it is not written."""
+        return self.settings.get(place)
+
+    def context(self, group: str) -> int | None:
+        """Return the smallest context window among those who answer a model group, None if unknown."""
+        if self.sources and group in self.sources.contexts:
+            return self.sources.contexts[group]
+        windows = [_window(deployment) for deployment in self.groups.get(group, ())]
+        known = [window for window in windows if window is not None]
+        return min(known) if known else None
+
+
+def same(one: Any, other: Any) -> bool:
+    """Say whether two values are the same to LiteLLM."""
+    return bool(plain(one) == plain(other))
+
+
+def without_equal(
+    old: tuple[Deployment, ...], new: tuple[Deployment, ...]
+) -> tuple[list[Deployment], list[Deployment]]:
+    """Return the deployments of either side that the other has not, each counted as often as it stands."""
+    return _less(old, new), _less(new, old)
+
+
+def _less(these: tuple[Deployment, ...], others: tuple[Deployment, ...]) -> list[Deployment]:
+    left = [other.form for other in others]
+    rest = []
+    for deployment in these:
+        if deployment.form in left:
+            left.remove(deployment.form)
+        else:
+            rest.append(deployment)
+    return sorted(rest, key=lambda deployment: repr(deployment.form))
+
+
+def _deployment(entry: Mapping[str, Any], defaults: Defaults) -> Deployment:
+    params, info = entry.get("litellm_params"), entry.get("model_info")
+    fields: dict[Place, Any] = {}
+    for key, value in entry.items():
+        if key not in ("model_name", "litellm_params", "model_info"):
+            fields[(str(key),)] = value
+    if isinstance(params, dict):
+        fields |= {("litellm_params", str(key)): value for key, value in defaults.filled(params).items()}
+    else:
+        fields[("litellm_params",)] = params
+    if isinstance(info, dict):
+        fields |= {("model_info", str(key)): value for key, value in info.items() if value is not None}
+    elif info:
+        fields[("model_info",)] = info
+    return Deployment(fields=MappingProxyType(fields))
+
+
+def _window(deployment: Deployment) -> int | None:
+    sizes = [
+        size
+        for size in (deployment.info("max_input_tokens"), deployment.param("num_ctx"))
+        if isinstance(size, int) and not isinstance(size, bool)
+    ]
+    return min(sizes) if sizes else None
+
+
+def _names(targets: Any) -> tuple[str, ...]:
+    """Return the names in a list of fallbacks; a target may carry parameters of its own."""
+    listed = targets if isinstance(targets, list) else []
+    named = (target.get("model") if isinstance(target, dict) else target for target in listed)
+    return tuple(name for name in named if isinstance(name, str))
+
+
+def _settings(document: Mapping[Any, Any]) -> Iterator[tuple[Place, Any]]:
+    for section, value in document.items():
+        is_settings = isinstance(value, dict) or not value or section == "router_settings"
+        if section in SETTINGS and is_settings:
+            for key, item in section_of(document, section).items():
+                if section == "router_settings" and key in OFF and item is OFF[key]:
+                    continue
+                if section in ("litellm_settings", "router_settings") and key in FALLBACK_KINDS:
+                    continue
+                if section == "router_settings" and key == "model_group_alias":
+                    continue
+                yield from _unfolded((str(section), str(key)), item)
+        elif section != "model_list":
+            yield (str(section),), value
+
+
+def _unfolded(place: Place, value: Any) -> Iterator[tuple[Place, Any]]:
+    if place[-1] in _UNFOLDED and isinstance(value, dict) and value:
+        yield from (((*place, str(key)), item) for key, item in value.items())
+    else:
+        yield place, value

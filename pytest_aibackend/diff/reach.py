@@ -1,0 +1,85 @@
+"""How far requests travel: to this machine, to one beside it, or to somebody else's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pytest_aibackend.diff.meaning import Deployment, Meaning
+from pytest_aibackend.litellm.words import REFERENCE, kind_of
+from pytest_aibackend.sources.addresses import address_of
+
+__all__ = ["cloud_of", "clouds_of", "endpoints", "place_of"]
+
+# Where LiteLLM asks this machine, or refuses, when it is given no address.
+_LOCAL: Final = frozenset(
+    """ollama ollama_chat hosted_vllm vllm lm_studio llamafile xinference docker_model_runner lemonade
+    oobabooga litellm_proxy custom triton petals""".split()  # noqa: SIM905 # a text is easier to read than a dozen quoted words
+)
+_OLLAMA_CLOUD: Final = re.compile(r"[:-]cloud$")  # a local Ollama passes these on to ollama.com
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_HOSTS: Final = ("host", "redis_host")  # settings that name a server without a scheme
+
+
+def cloud_of(deployment: Deployment) -> str | None:
+    """Return whose service outside the local network answers, None where nobody's does.
+
+    An address that a variable holds is taken for one outside, unless the provider is one that people run
+    themselves.
+    """
+    params = {
+        key[1]: value
+        for key, value in deployment.fields.items()
+        if key[:1] == ("litellm_params",) and key[1:]
+    }
+    kind, base = kind_of(params), deployment.base
+    if kind in ("ollama", "ollama_chat") and _OLLAMA_CLOUD.search(deployment.model):
+        return "ollama.com"
+    if base is None:
+        return None if kind in _LOCAL else f"the cloud of {kind or deployment.model}"
+    if base.startswith(REFERENCE):
+        return None if kind in _LOCAL else f"the address in {base.removeprefix(REFERENCE)}"
+    address = address_of(base)
+    return address.host if address is not None and not address.is_private else None
+
+
+def clouds_of(meaning: Meaning, name: str) -> frozenset[str]:
+    """Return the services outside the local network that may answer a name."""
+    return frozenset(filter(None, (cloud_of(deployment) for deployment in meaning.answering(name))))
+
+
+def place_of(deployment: Deployment) -> str:
+    """Return where a deployment is asked, as a message shows it."""
+    base = deployment.base
+    if base is None:
+        return cloud_of(deployment) or "this machine"
+    address = address_of(base)
+    return f"{address.host}:{address.port}" if address else cloud_of(deployment) or "an address that is none"
+
+
+def endpoints(meaning: Meaning) -> frozenset[str]:
+    """Return every server other than this machine that the configuration names, as host or host:port."""
+    found = {cloud for members in meaning.groups.values() for cloud in map(cloud_of, members) if cloud}
+    for key, text in _texts(meaning.document, ""):
+        if _URL.match(text):
+            address = address_of(re.sub(r"^(rediss?|wss?|grpcs?|postgres(ql)?)://", "http://", text.strip()))
+            if address is not None and not address.is_loopback:
+                found.add(address.host)
+        elif key in _HOSTS and text and not text.startswith(REFERENCE):
+            address = address_of(f"http://{text}")
+            if address is not None and not address.is_loopback:
+                found.add(address.host)
+    return frozenset(found)
+
+
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    stack: list[tuple[str, Any]] = [(key, value)]
+    while stack:
+        name, item = stack.pop()
+        if isinstance(item, str):
+            yield name, item
+        elif isinstance(item, Mapping):
+            stack += [(str(key), inner) for key, inner in item.items()]
+        elif isinstance(item, list):
+            stack += [(name, inner) for inner in item]

@@ -1,0 +1,1 @@
+"""The rules of change, one subject a module; `diff.catalogue` finds them."""

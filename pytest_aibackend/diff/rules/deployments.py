@@ -1,0 +1,223 @@
+"""Deployments: which servers answer a model group, and how they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pytest_aibackend.diff.catalogue import change_rule
+from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
+from pytest_aibackend.diff.meaning import Deployment, Meaning, Place
+from pytest_aibackend.diff.pairing import common_groups, fields_that_differ, pairs_of
+from pytest_aibackend.diff.reach import place_of
+from pytest_aibackend.diff.rules.answering import is_cost, modes
+from pytest_aibackend.diff.wording import MISSING, shown
+
+__all__ = [
+    "deployment_added",
+    "deployment_moved",
+    "deployment_removed",
+    "deployment_setting_changed",
+    "key_reference_changed",
+    "order_changed",
+    "rate_limit_relaxed",
+    "rate_limit_tightened",
+    "time_limit_changed",
+    "weight_changed",
+]
+
+_LIMITS: Final = ("rpm", "tpm", "max_parallel_requests")
+_TIMES: Final = ("timeout", "stream_timeout", "max_retries", "num_retries", "request_timeout")
+_ADDRESS: Final = ("api_base", "base_url")
+_KEYS: Final = ("api_key", "litellm_credential_name")
+_MODEL: Final = ("model", "custom_llm_provider")
+_WINDOWS: Final = ("max_input_tokens", "num_ctx")
+
+
+@change_rule(
+    "deployment-added",
+    kind=ChangeKind.ADDED,
+    classes=(ChangeClass.PERFORMANCE,),
+    opposite="deployment-removed",
+)
+def deployment_added(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """One more server answers a model group.
+
+    The load is shared with it, or it is asked when another fails; its answers are those of its own model.
+    """
+    for group in common_groups(old, new):
+        for found in pairs_of(old, new, group).added:
+            yield Said(
+                subject=group,
+                message=f"{found.model} at {place_of(found)} answers {group!r}, too",
+                notice=f"Some requests of {group!r} are answered by {found.model}.",
+                clients=new.clients(group) or (group,),
+            )
+
+
+@change_rule(
+    "deployment-removed",
+    kind=ChangeKind.REMOVED,
+    classes=(ChangeClass.PERFORMANCE,),
+    opposite="deployment-added",
+)
+def deployment_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """One server fewer answers a model group.
+
+    The others take its share, and one fewer is left when they fail.
+    """
+    for group in common_groups(old, new):
+        for found in pairs_of(old, new, group).removed:
+            yield Said(
+                subject=group,
+                message=f"{found.model} at {place_of(found)} no longer answers {group!r}",
+                notice=f"{len(old.groups[group])} deployments answered {group!r};"
+                f" now {len(new.groups[group])}.",
+                clients=new.clients(group) or (group,),
+            )
+
+
+@change_rule("deployment-moved", classes=(ChangeClass.INFO,))
+def deployment_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A model group is answered at another address.
+
+    Where the new server is not up, or does not have the model, requests fail or go on to a fallback.
+    """
+    for group, before, after, places in _changed(old, new):
+        if any(place[-1] in _ADDRESS for place in places):
+            where = place_of(before), place_of(after)
+            if where[0] == where[1]:
+                where = _shown_base(before), _shown_base(after)
+            yield Said(
+                subject=group,
+                message=f"{after.model} of {group!r} was asked at {where[0]}, is asked at {where[1]}",
+                notice=f"Requests of {group!r} go to another server.",
+                clients=new.clients(group) or (group,),
+            )
+
+
+@change_rule("weight-changed", classes=(ChangeClass.PERFORMANCE,))
+def weight_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A deployment gets another share of its group's requests.
+
+    Weights matter to `simple-shuffle` alone. Look whether the server that gets more can take it.
+    """
+    yield from _values(old, new, ("weight",), "The share of requests that each server gets changes.")
+
+
+@change_rule("order-changed", classes=(ChangeClass.PERFORMANCE,))
+def order_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A deployment has another place in the order in which its group is asked.
+
+    The lowest order answers as long as it can; the others see requests only when it fails.
+    """
+    yield from _values(old, new, ("order",), "Another model may be the first to answer.")
+
+
+@change_rule("rate-limit-tightened", classes=(ChangeClass.PERFORMANCE,), opposite="rate-limit-relaxed")
+def rate_limit_tightened(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A deployment takes fewer requests or tokens a minute, or fewer at a time.
+
+    What is above the limit goes to another deployment or a fallback, or is answered 429.
+    """
+    yield from _values(old, new, _LIMITS, "Busy clients meet the limit earlier (429).", tightened=True)
+
+
+@change_rule("rate-limit-relaxed", classes=(ChangeClass.PERFORMANCE,), opposite="rate-limit-tightened")
+def rate_limit_relaxed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A deployment takes more requests or tokens a minute, or more at a time.
+
+    The server behind it gets more to do at once.
+    """
+    yield from _values(old, new, _LIMITS, "Clients meet the limit later, or never.", tightened=False)
+
+
+@change_rule("time-limit-changed", classes=(ChangeClass.PERFORMANCE,))
+def time_limit_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A deployment may take another time to answer, or is tried another number of times.
+
+    A shorter time cuts long answers off; a longer one lets a client wait for a server that is stuck.
+    """
+    yield from _values(old, new, _TIMES, "Long answers are cut off, and failures seen, at another time.")
+
+
+@change_rule("key-reference-changed", classes=(ChangeClass.SECURITY,))
+def key_reference_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A deployment takes its key from elsewhere.
+
+    Another account may be billed. The variable must be in the service's environment when it starts: a reload
+    does not bring new variables.
+    """
+    yield from _values(old, new, _KEYS, "Nothing, if the new variable is set; else requests fail (401).")
+
+
+@change_rule("deployment-setting-changed", classes=(ChangeClass.INFO,))
+def deployment_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A deployment is asked with another parameter.
+
+    Whatever no other rule speaks of: options of the model, tags, headers, facts that LiteLLM is told of it.
+    """
+    for group, before, after, places in _changed(old, new):
+        known = {*_LIMITS, *_TIMES, *_ADDRESS, *_KEYS, *_MODEL, "weight", "order"}
+        for place in places:
+            if place[:1] == ("litellm_params",) and place[-1] in known and len(place) > 1:
+                continue
+            if is_cost(place) or _is_told(old, new, group, place):
+                continue
+            yield _said(new, group, (before, after), place, f"{group!r} may answer differently.")
+
+
+def _is_told(old: Meaning, new: Meaning, group: str, place: Place) -> bool:
+    """Say whether a rule about the whole group has spoken of this."""
+    if place[-1] == "mode":
+        return modes(old, group) != modes(new, group) and group not in {*old.aliases, *new.aliases}
+    if place[-1] in _WINDOWS and group not in {*old.aliases, *new.aliases}:
+        windows = old.context(group), new.context(group)
+        return None not in windows and windows[0] != windows[1]
+    return False
+
+
+def _changed(old: Meaning, new: Meaning) -> Iterator[tuple[str, Deployment, Deployment, list[Place]]]:
+    for group in common_groups(old, new):
+        for before, after in pairs_of(old, new, group).changed:
+            yield group, before, after, list(fields_that_differ(before, after))
+
+
+def _values(
+    old: Meaning, new: Meaning, keys: tuple[str, ...], notice: str, *, tightened: bool | None = None
+) -> Iterator[Said]:
+    for group, before, after, places in _changed(old, new):
+        for place in places:
+            if place[:1] == ("litellm_params",) and place[-1] in keys:
+                if tightened is not None and _is_tighter(before, after, place) != tightened:
+                    continue
+                yield _said(new, group, (before, after), place, notice)
+
+
+def _is_tighter(before: Deployment, after: Deployment, place: Place) -> bool:
+    """Say whether a limit is lower than before; none is the highest."""
+    return _limit(after, place) < _limit(before, place)
+
+
+def _limit(deployment: Deployment, place: Place) -> tuple[float, str]:
+    value = deployment.fields.get(place)
+    try:
+        return (float("inf") if value is None else float(value), repr(value))
+    except (TypeError, ValueError):
+        return (0.0, repr(value))
+
+
+def _said(new: Meaning, group: str, pair: tuple[Deployment, Deployment], place: Place, notice: str) -> Said:
+    before, after = pair
+    values = shown(place, before.fields.get(place, MISSING)), shown(place, after.fields.get(place, MISSING))
+    change = "has another value" if values[0] == values[1] else f"was {values[0]}, is {values[1]}"
+    return Said(
+        subject=group,
+        message=f"{'.'.join(place)} of {after.model} at {place_of(after)} for {group!r} {change}",
+        notice=notice,
+        clients=new.clients(group) or (group,),
+    )
+
+
+def _shown_base(deployment: Deployment) -> str:
+    return shown(("api_base",), deployment.base)

@@ -1,0 +1,137 @@
+"""Providers: the servers and accounts behind the gateway, as the sources name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_aibackend.diff.catalogue import change_rule
+from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
+from pytest_aibackend.diff.meaning import Meaning
+from pytest_aibackend.sources.addresses import shown_url
+from pytest_aibackend.sources.models import Provider
+
+__all__ = [
+    "provider_added",
+    "provider_disabled",
+    "provider_enabled",
+    "provider_moved",
+    "provider_removed",
+    "provider_type_changed",
+]
+
+_NO_MORE = "Model groups that it alone answered are gone; others have one server fewer."
+
+
+@change_rule(
+    "provider-removed", kind=ChangeKind.REMOVED, classes=(ChangeClass.INFO,), opposite="provider-added"
+)
+def provider_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A provider is gone from `providers.yaml`.
+
+    What clients lose by it is said by name: names that vanish, deployments and fallbacks that are missing.
+    """
+    for name, provider in _only_in(old, new):
+        yield Said(
+            subject=name,
+            message=f"provider {name!r} is gone: {_described(provider)}",
+            notice=_NO_MORE if provider.is_active else "Nothing: it was not active.",
+        )
+
+
+@change_rule(
+    "provider-added", kind=ChangeKind.ADDED, classes=(ChangeClass.INFO,), opposite="provider-removed"
+)
+def provider_added(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A provider is new in `providers.yaml`.
+
+    It must run before the reload, or requests for its models fail.
+    """
+    for name, provider in _only_in(new, old):
+        yield Said(
+            subject=name,
+            message=f"provider {name!r} is new: {_described(provider)}",
+            notice="Nothing, until a name leads to it."
+            if provider.is_active
+            else "Nothing: it is not active.",
+        )
+
+
+@change_rule("provider-disabled", classes=(ChangeClass.INFO,), opposite="provider-enabled")
+def provider_disabled(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A provider is no longer active.
+
+    It is left out of everything that the gateway does; what clients lose by it is said by name.
+    """
+    for name, before, after in _common(old, new):
+        if before.is_active and not after.is_active:
+            yield Said(
+                subject=name,
+                message=f"provider {name!r} was active, is {after.status}",
+                notice=_NO_MORE,
+            )
+
+
+@change_rule("provider-enabled", classes=(ChangeClass.INFO,), opposite="provider-disabled")
+def provider_enabled(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A provider is active that was not.
+
+    It must run before the reload, or requests for its models fail.
+    """
+    for name, before, after in _common(old, new):
+        if after.is_active and not before.is_active:
+            yield Said(
+                subject=name,
+                message=f"provider {name!r} was {before.status}, is active",
+                notice="Names that lead to it are answered by it.",
+            )
+
+
+@change_rule("provider-moved", classes=(ChangeClass.INFO,))
+def provider_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A provider has another address.
+
+    The server must listen there before the reload; `ports.yaml` must agree.
+    """
+    for name, before, after in _common(old, new):
+        if before.base_url.rstrip("/") != after.base_url.rstrip("/"):
+            yield Said(
+                subject=name,
+                message=f"provider {name!r} was at {shown_url(before.base_url)},"
+                f" is at {shown_url(after.base_url)}",
+                notice="Nothing, if the server is there; else requests fail or go on to a fallback.",
+            )
+
+
+@change_rule("provider-type-changed", classes=(ChangeClass.INFO,))
+def provider_type_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A provider is another kind of server.
+
+    LiteLLM speaks another dialect to it: parameters, streaming and tool calls may behave differently.
+    """
+    for name, before, after in _common(old, new):
+        if before.type != after.type:
+            yield Said(
+                subject=name,
+                message=f"provider {name!r} was {before.type}, is {after.type}",
+                notice="Parameters, streaming and tool calls may behave differently.",
+            )
+
+
+def _only_in(one: Meaning, other: Meaning) -> Iterator[tuple[str, Provider]]:
+    if one.sources and other.sources:
+        for name, provider in one.sources.providers.items():
+            if name not in other.sources.providers:
+                yield name, provider
+
+
+def _common(old: Meaning, new: Meaning) -> Iterator[tuple[str, Provider, Provider]]:
+    if old.sources and new.sources:
+        for name, before in old.sources.providers.items():
+            after = new.sources.providers.get(name)
+            if after is not None:
+                yield name, before, after
+
+
+def _described(provider: Provider) -> str:
+    state = "" if provider.is_active else f", {provider.status}"
+    return f"{provider.type} at {shown_url(provider.base_url)}{state}"

@@ -1,0 +1,52 @@
+"""Which settings belong to which rule, so that each change is told once and none is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pytest_aibackend.diff.meaning import Meaning, Place, same
+from pytest_aibackend.diff.wording import MISSING, leaves_that_differ
+
+__all__ = ["Owned", "is_owned", "own", "owned_by", "settings_that_differ"]
+
+_OWNED: Final[set[Place]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Keys of a section, separated by white space."""
+
+    section: str
+    keys: str
+
+
+def own(*parts: Owned) -> frozenset[Place]:
+    """Return the places of settings that a rule speaks of, and note that it does."""
+    places = frozenset((part.section, key) for part in parts for key in part.keys.split())
+    assert not places & _OWNED, f"settings with two rules: {places & _OWNED}"
+    _OWNED.update(places)
+    return places
+
+
+def is_owned(place: Place) -> bool:
+    """Say whether a rule speaks of a setting."""
+    return place[:2] in _OWNED
+
+
+def settings_that_differ(old: Meaning, new: Meaning) -> Iterator[tuple[Place, Any, Any]]:
+    """Yield every setting and section that is not the same, with both values."""
+    for place in dict.fromkeys([*old.settings, *new.settings]):
+        before, after = old.settings.get(place, MISSING), new.settings.get(place, MISSING)
+        if before is MISSING or after is MISSING or not same(before, after):
+            yield place, before, after
+
+
+def owned_by(
+    old: Meaning, new: Meaning, places: frozenset[Place], sections: tuple[str, ...] = ()
+) -> Iterator[tuple[Place, Any, Any]]:
+    """Yield the innermost places in which such settings, or whole sections, differ."""
+    for place, before, after in settings_that_differ(old, new):
+        if place[:2] in places or (len(place) == 1 and place[0] in sections):
+            yield from leaves_that_differ(place, before, after)

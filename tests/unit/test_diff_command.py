@@ -1,0 +1,203 @@
+"""`aibackend diff` on real git histories, directories and files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import pytest_aibackend.diff
+from pytest_aibackend.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads(
+    Path(pytest_aibackend.diff.__file__).with_name("diff.schema.json").read_text(encoding="utf-8")
+)
+LITELLM = """\
+model_list:
+  - model_name: m
+    litellm_params: {model: openai/m, api_base: "http://127.0.0.1:8000/v1", api_key: none}
+"""
+
+
+class History:
+    """A repository with the shipped configuration in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "config"
+        shutil.copytree(ROOT / "config", self.config, ignore=shutil.ignore_patterns("schemas"))
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit("first")
+
+    def git(self, *arguments: str) -> str:
+        settings = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(
+            ["git", *settings, *arguments], cwd=self.folder, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, message: str) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        path = self.config / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    made = History(tmp_path / "repository")
+    monkeypatch.chdir(made.folder)
+    return made
+
+
+def rules(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert main(["diff", *arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, SCHEMA)
+    return [change["rule"] for change in document["changes"]]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["diff", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+def test_revisions_branches_and_the_working_tree(
+    history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.git("checkout", "--quiet", "-b", "change")
+    history.replace("ports.yaml", "8001", "8009")
+    history.replace("providers.yaml", "8001", "8009")
+    history.commit("move vllm")
+    history.git("checkout", "--quiet", "main")
+    history.replace("gateway.yaml", "ttl: 3600", "ttl: 60")
+    history.commit("shorter")
+    moved = ["port-moved", "deployment-moved", "deployment-moved", "deployment-moved", "provider-moved"]
+    assert rules(capsys, "main...change") == moved
+    assert sorted(rules(capsys, "main..change")) == sorted([*moved, "cache-lifetime-changed"])
+    assert rules(capsys, "HEAD~1", "HEAD") == ["cache-lifetime-changed"]
+    assert rules(capsys, "HEAD~1..") == ["cache-lifetime-changed"]
+    assert rules(capsys, "HEAD") == []
+    before = history.git("status", "--porcelain")
+    history.replace("gateway.yaml", "num_retries: 2", "num_retries: 4")
+    assert rules(capsys, "HEAD") == ["retries-changed"]
+    assert rules(capsys, "HEAD", "config") == ["retries-changed"]
+    assert rules(capsys, "main~1:config", "main:config") == ["cache-lifetime-changed"]
+    assert (before, history.git("status", "--porcelain")) == ("", "M config/gateway.yaml")
+
+
+def test_comments_and_reordered_lines_print_that_nothing_changes(
+    history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.replace(
+        "gateway.yaml", "  num_retries: 2\n  allowed_fails: 3\n", "  allowed_fails: 3 # x\n  num_retries: 2\n"
+    )
+    history.commit("comments")
+    assert main(["diff", "HEAD~1..HEAD", "--fail-on", "info"]) == 0
+    assert capsys.readouterr().out == "HEAD~1:config -> HEAD:config: no change in meaning\n"
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_exit_codes_and_forms(history: History, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    history.replace("ports.yaml", "8001", "8009")
+    for classes, expected in ((["breaking"], 1), (["security"], 0), (["security", "breaking"], 1), ([], 0)):
+        failing = [f"--fail-on={one}" for one in classes]
+        assert main(["diff", "HEAD", "--format", form, *failing]) == expected
+        out = capsys.readouterr().out
+        assert "port-moved" in out
+        assert "8009" in out
+
+
+def test_from_a_subdirectory_and_for_another_directory(
+    history: History, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (history.folder / "deploy").mkdir()
+    history.git("mv", "config", "deploy/configuration")
+    history.commit("moved")
+    monkeypatch.chdir(history.folder / "deploy")
+    assert rules(capsys, "HEAD", "--config", "configuration") == []
+    assert rules(capsys, "HEAD~1:config", "HEAD:./configuration") == []
+    assert "there is no deploy/configuration at revision HEAD~1" in refusal(
+        capsys, "HEAD~1", "--config", "configuration"
+    )
+
+
+def test_what_cannot_be_read_is_said(
+    history: History, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert "'nowhere' is neither a path nor a revision" in refusal(capsys, "nowhere")
+    assert "'--all' is neither" not in refusal(capsys, "main..no-such-branch")
+    assert "there is no other at revision main" in refusal(capsys, "main..HEAD", "--config", "other")
+    assert "name another one to compare it with" in refusal(capsys, "config")
+    assert "providers.yaml is one of the source files" in refusal(capsys, "config/providers.yaml", "config")
+    history.git("branch", "config")
+    assert "write ./config, or config:config" in refusal(capsys, "config", "main")
+    history.replace("providers.yaml", "providers:\n", "providers: [\n")
+    history.commit("broken")
+    message = refusal(capsys, "HEAD~1", "HEAD")
+    assert "HEAD:config/providers.yaml:" in message
+    assert "yaml-syntax" in message
+    assert "/tmp" not in message
+    (history.config / "providers.yaml").unlink()
+    assert "missing-file" in refusal(capsys, "HEAD~1")
+
+
+def test_outside_a_repository(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    assert "is in no git repository" in refusal(capsys, "main..HEAD")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git is not installed" in refusal(capsys, "main..HEAD")
+
+
+def test_an_error_in_a_source_is_a_note(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+    history.replace("providers.yaml", "type: vllm", "type: vlm")
+    assert main(["diff", "HEAD", "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert "config has 1 error" in note
+    assert "providers.yaml:" in note
+
+
+def test_litellm_files_with_includes_and_at_a_revision(
+    history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (history.folder / "config.yaml").write_text("include: [models.yaml]\n", encoding="utf-8")
+    (history.folder / "models.yaml").write_text(LITELLM, encoding="utf-8")
+    history.commit("files")
+    (history.folder / "models.yaml").write_text(LITELLM.replace("8000", "8080"), encoding="utf-8")
+    (history.folder / "other.yaml").write_text(LITELLM, encoding="utf-8")
+    assert rules(capsys, "other.yaml", "models.yaml") == ["deployment-moved"]
+    assert rules(capsys, "HEAD:config.yaml", "config.yaml") == ["deployment-moved"]
+    assert rules(capsys, "HEAD", "--config", "config.yaml") == ["deployment-moved"]
+    assert main(["diff", "config", "config/litellm-unified.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "no change in meaning" in out
+    assert "is LiteLLM's file" in out
+
+
+def test_no_secret_is_shown(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "sk-live-0123456789abcdef"
+    history.replace("gateway.yaml", "  drop_params: true\n", f"  drop_params: true\n  openai_key: {secret}\n")
+    for form in ("text", "markdown", "json"):
+        assert main(["diff", "HEAD", "--format", form]) == 0
+        out = capsys.readouterr().out
+        assert "secret-inlined" in out
+        assert "0123456789" not in out
