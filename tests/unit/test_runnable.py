@@ -1,0 +1,53 @@
+"""Every block that a page marks as runnable is run, in a scratch copy of the repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.walkthrough import PAGES, ROOT, blocks_of, edit, is_as_shown, scratch_repository, shell, steps_of
+
+OFFLINE = [
+    page
+    for page in PAGES
+    if any(block.what == "runnable" and block.argument != "stack" for block in blocks_of(page))
+]
+
+
+@pytest.mark.parametrize("page", OFFLINE, ids=[str(page.relative_to(ROOT)) for page in OFFLINE])
+def test_page_can_be_followed(page: Path, tmp_path: Path) -> None:
+    folder = scratch_repository(tmp_path / "repository")
+    for step in steps_of(page):
+        if step.run.argument == "stack":
+            continue
+        for block in step.edits:
+            edit(block, folder)
+        done = shell(step.run, folder)
+        where = f"{page.name}, line {step.run.line}:\n{step.run.text}\n"
+        assert done.returncode == step.run.exit_code, where + done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr, where + done.stderr
+        if step.prints is not None:
+            assert is_as_shown(step.prints, done.stdout), where + done.stdout
+
+
+def test_every_marker_is_above_a_block() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        markers = re.findall(r"^ *<!-- (?:runnable|prints|into|is)\b.*-->$", text, re.MULTILINE)
+        assert len(markers) == len(blocks_of(page)), page.name
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("a\nb", "a\nb\n", True),
+        ("a\n...\nc", "a\nb\nb\nc\n", True),
+        ("a\n...\nc", "a\nc\n", True),
+        ("a", "a\nb\n", False),
+        ("a\n...", "b\na\n", False),
+    ],
+)
+def test_output_is_compared_line_by_line(shown: str, printed: str, same: bool) -> None:
+    assert is_as_shown(shown, printed) is same

@@ -1,0 +1,155 @@
+"""A page of the documentation, followed: the blocks of it that say what to do, and a place to do it in.
+
+A comment right above a block says what it is; readers do not see it.
+
+    <!-- runnable -->                 a shell block that ends with 0
+    <!-- runnable: exit 1 -->         one that ends with 1
+    <!-- runnable: stack -->          one that needs the embedded stack (tests/stack/test_consuming_api.py)
+    <!-- prints -->                   what the block before it prints; a line `...` stands for any lines
+    <!-- into FILE, under KEY -->     lines to add in FILE below the line `KEY:`
+    <!-- is FILE -->                  a whole file
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+    ROOT / "deploy" / "systemd" / "README.md",
+]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+_BLOCK = re.compile(
+    r"^(?P<indent> *)<!-- (?P<what>runnable|prints|into|is)(?P<rest>[^>\n]*) -->\n"
+    r" *```(?P<language>\w+)\n(?P<text>.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
+)
+_COPIED = ("config", "examples", "scripts", "checks", "docs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """One marked block of a page."""
+
+    line: int
+    what: str
+    argument: str
+    language: str
+    text: str
+
+    @property
+    def exit_code(self) -> int:
+        found = re.search(r"exit (\d+)", self.argument)
+        return int(found[1]) if found else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A block that is run, what has to be written before it, and what it prints if the page shows it."""
+
+    edits: tuple[Block, ...]
+    run: Block
+    prints: str | None
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Return the marked blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            line=text.count("\n", 0, match.start()) + 1,
+            what=match["what"],
+            argument=match["rest"].lstrip(": "),
+            language=match["language"],
+            text=textwrap.dedent(match["text"]),
+        )
+        for match in _BLOCK.finditer(text)
+    ]
+
+
+def steps_of(page: Path) -> Iterator[Step]:
+    """Yield what a reader does, in order."""
+    blocks = blocks_of(page)
+    edits: list[Block] = []
+    for number, block in enumerate(blocks):
+        if block.what in ("into", "is"):
+            edits.append(block)
+        elif block.what == "runnable":
+            following = blocks[number + 1] if number + 1 < len(blocks) else None
+            shown = following.text if following and following.what == "prints" else None
+            yield Step(edits=tuple(edits), run=block, prints=shown)
+            edits.clear()
+    assert not edits, f"{page.name}: nothing is run after the block of line {edits[0].line}"
+
+
+def scratch_repository(target: Path) -> Path:
+    """Return a copy of what the pages speak of, as a git repository with one commit."""
+    for name in _COPIED:
+        ignored = shutil.ignore_patterns("__pycache__", ".aibackend", "backups")
+        shutil.copytree(ROOT / name, target / name, ignore=ignored)
+    for command in (("init", "--quiet", "-b", "main"), ("add", "."), ("commit", "--quiet", "-m", "as it was")):
+        subprocess.run(["git", *command], cwd=target, env=environment(target), check=True)
+    return target
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of a reader whose virtual environment is active."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "COV_", "GIT_", "LITELLM_"))
+    }
+    identity = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (
+        ("NAME", "reader"), ("EMAIL", "reader@example.org"))}  # fmt: skip
+    programs = Path(sys.executable).parent
+    return {
+        **kept,
+        **identity,
+        "HOME": str(home),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "120",
+    }
+
+
+def edit(block: Block, folder: Path) -> None:
+    """Do what an `into` or an `is` block says."""
+    name, _, key = block.argument.partition(", under ")
+    target = folder / name
+    if block.what == "is":
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(block.text, encoding="utf-8")
+        return
+    lines = target.read_text(encoding="utf-8").splitlines(keepends=True)
+    (place,) = [number for number, line in enumerate(lines) if line.rstrip() == f"{key}:"] if key else [len(lines) - 1]
+    body = block.text.partition("\n")[2] if block.text.startswith(f"{key}:\n") else block.text
+    target.write_text("".join([*lines[: place + 1], body, *lines[place + 1 :]]), encoding="utf-8")
+
+
+def shell(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a shell block."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def is_as_shown(shown: str, printed: str) -> bool:
+    """Say whether `printed` is what the page shows, where `...` stands for any lines."""
+    parts = [re.escape(line.rstrip()) if line.strip() != "..." else None for line in shown.strip().splitlines()]
+    pattern = "".join(r"(?:.*\n)*?" if part is None else part + r"\s*\n" for part in parts)
+    return re.fullmatch(pattern, printed.strip("\n") + "\n") is not None
