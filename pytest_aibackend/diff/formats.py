@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pytest_aibackend import __version__
 from pytest_aibackend.diff.changes import CLASS_ORDER, Change, ChangeClass, ChangeKind, in_class_order
+from pytest_aibackend.reporting.markdown import code, plain
 
 __all__ = [
     "NO_CHANGE",
@@ -37,9 +38,6 @@ _TITLE: Final = {
     ChangeClass.PERFORMANCE: "Performance",
     ChangeClass.INFO: "Information",
 }
-_ESCAPED: Final = str.maketrans(
-    {sign: f"\\{sign}" for sign in "\\`*_[]#~|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\u200b"}
-)
 _MOST: Final = 400  # changes that a comment shows; a body may have 65,536 characters
 
 
@@ -133,10 +131,10 @@ def print_text(comparison: Comparison, console: Any) -> None:
 
 def as_markdown(comparison: Comparison) -> str:
     """Return the body of a comment."""
-    text = [f"### Configuration: {_plain(in_words(comparison))}", ""]
-    text += [f"`{_code(comparison.old[0])}` → `{_code(comparison.new[0])}`", ""]
+    text = [f"### Configuration: {plain(in_words(comparison))}", ""]
+    text += [f"`{code(comparison.old[0])}` → `{code(comparison.new[0])}`", ""]
     for note in comparison.notes:
-        text += [f"> {_plain(note)}", ""]
+        text += [f"> {plain(note)}", ""]
     shown = comparison.changes[:_MOST]
     for one in CLASS_ORDER:
         members = [change for change in shown if change.gravest is one]
@@ -149,7 +147,7 @@ def as_markdown(comparison: Comparison) -> str:
             ]
             text += [
                 f"| {change.kind} | `{change.rule}` |"
-                f" {_plain(change.message)} |"
+                f" {plain(change.message)} |"
                 f" {', '.join(other for other in in_class_order(change.classes) if other is not one)} |"
                 for change in members
             ]
@@ -168,15 +166,6 @@ def _for_clients(changes: tuple[Change, ...]) -> Iterator[str]:
     if notices:
         yield from ("#### What clients would notice", "", "| who asks for | notices |", "|---|---|")
         for client in sorted(notices):
-            told = "<br>".join(_plain(text) for text in dict.fromkeys(notices[client]))
-            yield f"| `{_code(client)}` | {told} |"
+            told = "<br>".join(plain(text) for text in dict.fromkeys(notices[client]))
+            yield f"| `{code(client)}` | {told} |"
         yield ""
-
-
-def _plain(text: str) -> str:
-    """Return text that Markdown, a table's cell and GitHub's mentions leave as it is."""
-    return " ".join(text.split()).translate(_ESCAPED)
-
-
-def _code(text: str) -> str:
-    return " ".join(text.split()).replace("`", "'").replace("|", "\\|")

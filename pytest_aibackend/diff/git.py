@@ -45,6 +45,15 @@ class Repository:
         found = self._git("merge-base", one.commit, other.commit).decode().strip()
         return Revision(self, found[:12], found)
 
+    def changed_files(self, one: Revision, other: Revision) -> list[str]:
+        """Return the paths of the files in which two revisions differ; raises GitError."""
+        found = self._git("diff", "--name-only", "--no-renames", "-z", one.commit, other.commit)
+        return [os.fsdecode(path) for path in found.split(b"\0") if path]
+
+    def message(self, revision: Revision) -> str:
+        """Return the message of a commit; raises GitError."""
+        return self._git("log", "-1", "--format=%B", revision.commit).decode(errors="replace").strip()
+
     def inside(self, path: Path) -> str:
         """Return a path as the repository has it; raises GitError where it lies outside."""
         whole = Path(os.path.normpath(path.absolute()))

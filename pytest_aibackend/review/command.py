@@ -1,0 +1,60 @@
+"""Review a pull request: git revisions, a title and a description in, the body of a comment out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_aibackend.diff.git import GitError
+from pytest_aibackend.review.announcement import read_announcement
+from pytest_aibackend.review.body import as_body
+from pytest_aibackend.review.sides import compare_range, draw, find_range
+from pytest_aibackend.review.verdicts import State, Verdict, judge
+
+__all__ = ["ReviewOptions", "review"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewOptions:
+    """What is reviewed, and where the comment goes."""
+
+    base: str
+    head: str
+    title: str | None = None  # None: the message of the newest commit stands for both
+    body: str = ""
+    config: Path = Path("config")
+    output: Path | None = None  # None: standard output; a file is added to
+
+
+def review(options: ReviewOptions) -> int:
+    """Write the comment; return 0, 1 where the pull request is stopped, 2 where it cannot be looked at."""
+    try:
+        between = find_range(options.base, options.head, options.config)
+        title, body = options.title, options.body
+        if title is None:
+            title, _, body = between.repository.message(between.new).partition("\n")
+        compared = compare_range(between, options.config)
+        changed = between.repository.changed_files(between.old, between.new)
+        verdicts = list(judge(read_announcement(title, body), compared, changed))
+        pictures = [draw(revision, options.config) for revision in (between.old, between.new)]
+        _write(as_body(verdicts, compared, *pictures), options.output)
+    except (GitError, OSError) as error:
+        print(f"review: {error}", file=sys.stderr)
+        return 2
+    for verdict in verdicts:
+        _tell(verdict)
+    return int(any(verdict.state is State.FAILED for verdict in verdicts))
+
+
+def _write(body: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(body)
+    else:
+        with output.open("a", encoding="utf-8") as file:
+            file.write(body)
+
+
+def _tell(verdict: Verdict) -> None:
+    """Print a point to the log; no line of it begins with what somebody else has written."""
+    print(f"review: {verdict.state}: {verdict.point}: {verdict.text}", file=sys.stderr)

@@ -1,0 +1,84 @@
+"""The configuration before and after a pull request, read from git."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_aibackend.diff.compare import compare
+from pytest_aibackend.diff.formats import Comparison
+from pytest_aibackend.diff.git import GitError, Repository, Revision
+from pytest_aibackend.diff.reading import UnreadableError, read_revision
+from pytest_aibackend.graph.build import NEEDED, build_graph
+from pytest_aibackend.graph.mermaid import render
+from pytest_aibackend.sources.backend import FILES, load_backend
+
+__all__ = ["Range", "Unread", "compare_range", "draw", "find_range"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """What a pull request would add: from where it parted to its newest commit."""
+
+    repository: Repository
+    old: Revision
+    new: Revision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unread:
+    """Nothing can be compared, for one side cannot be read."""
+
+    is_new_side: bool
+    why: str
+
+
+def find_range(base: str, head: str, start: Path) -> Range:
+    """Find where `head` parted from `base`; raises GitError."""
+    repository = Repository(start)
+    found = []
+    for name in (base, head):
+        revision = repository.revision(name)
+        if revision is None:
+            raise GitError(f"{name!r} is no revision of {repository.root}")
+        found.append(Revision(repository, revision.commit[:12], revision.commit))
+    try:
+        parted = repository.merge_base(*found)
+    except GitError as error:
+        text = f"{base} and {head} have no commit in common here; fetch the whole history"
+        raise GitError(text) from error
+    return Range(repository=repository, old=parted, new=found[1])
+
+
+def compare_range(between: Range, config: Path) -> Comparison | Unread:
+    """Return what changed in meaning."""
+    sides = []
+    for revision in (between.new, between.old):
+        try:
+            sides.append(read_revision(revision, config))
+        except UnreadableError as error:
+            return Unread(is_new_side=revision is between.new, why=str(error))
+    new, old = sides
+    return Comparison(
+        old=(old.name, old.kind),
+        new=(new.name, new.kind),
+        changes=tuple(compare(old.meaning, new.meaning)),
+        notes=(*old.notes, *new.notes),
+    )
+
+
+def draw(revision: Revision, config: Path) -> str | None:
+    """Return the routing at a revision as Mermaid; None where there is nothing to draw."""
+    repository = revision.repository
+    inside = repository.inside(config)
+    paths = {file: f"{inside}/{file}".removeprefix("./") for file in FILES.values()}
+    blobs = repository.blobs(revision.commit, list(paths.values()))
+    with tempfile.TemporaryDirectory(prefix="aibackend-review-") as scratch:
+        folder = Path(scratch, config.resolve().name)
+        folder.mkdir()
+        for file, path in paths.items():
+            if path in blobs:
+                (folder / file).write_bytes(blobs[path])
+        backend = load_backend(folder)
+        return render(build_graph(backend)) if backend.is_loaded(*NEEDED) else None
