@@ -97,8 +97,8 @@ def scratch_repository(target: Path) -> Path:
     for name in _COPIED:
         ignored = shutil.ignore_patterns("__pycache__", ".aibackend", "backups")
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
-    for command in (("init", "--quiet", "-b", "main"), ("add", "."), ("commit", "--quiet", "-m", "as it was")):
-        subprocess.run(["git", *command], cwd=target, env=environment(target), check=True)
+    for words in ("init --quiet -b main", "add .", "commit --quiet -m before"):
+        subprocess.run(["git", *words.split()], cwd=target, env=environment(target), check=True)
     return target
 
 
@@ -130,7 +130,7 @@ def edit(block: Block, folder: Path) -> None:
         target.write_text(block.text, encoding="utf-8")
         return
     lines = target.read_text(encoding="utf-8").splitlines(keepends=True)
-    (place,) = [number for number, line in enumerate(lines) if line.rstrip() == f"{key}:"] if key else [len(lines) - 1]
+    (place,) = [number for number, line in enumerate(lines) if line.rstrip() == f"{key}:"]
     body = block.text.partition("\n")[2] if block.text.startswith(f"{key}:\n") else block.text
     target.write_text("".join([*lines[: place + 1], body, *lines[place + 1 :]]), encoding="utf-8")
 
@@ -150,6 +150,8 @@ def shell(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def is_as_shown(shown: str, printed: str) -> bool:
     """Say whether `printed` is what the page shows, where `...` stands for any lines."""
-    parts = [re.escape(line.rstrip()) if line.strip() != "..." else None for line in shown.strip().splitlines()]
-    pattern = "".join(r"(?:.*\n)*?" if part is None else part + r"\s*\n" for part in parts)
+    pattern = "".join(
+        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line.rstrip()) + r"\s*\n"
+        for line in shown.strip().splitlines()
+    )
     return re.fullmatch(pattern, printed.strip("\n") + "\n") is not None

@@ -190,8 +190,8 @@ def _add_schema(commands: Commands) -> None:
 
 
 def _add_docs(commands: Commands) -> None:
-    docs = commands.add_parser("docs", help="print a rule catalogue as Markdown")
-    docs.add_argument("what", choices=("checks", "lint", "changes"))
+    docs = commands.add_parser("docs", help="print a page: a rule catalogue, the fields of the sources")
+    docs.add_argument("what", choices=("checks", "lint", "changes", "schema"))
     docs.set_defaults(run=_docs)
 
 
@@ -288,6 +288,8 @@ def _docs(arguments: argparse.Namespace, _rest: list[str]) -> int:
         from pytest_aibackend.reporting.lint_catalogue import render
     elif arguments.what == "changes":
         from pytest_aibackend.diff.documentation import render
+    elif arguments.what == "schema":
+        from pytest_aibackend.sources.documentation import render
     else:
         from pytest_aibackend.reporting.catalogue import render
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from pytest_aibackend.sources.meanings import meaning_of
 from pytest_aibackend.sources.models import GatewayFile, ModelMappingsFile, PortsFile, ProvidersFile
 
 __all__ = ["SCHEMAS", "export", "schema_of"]
@@ -24,57 +25,6 @@ SCHEMAS: Final[dict[str, type[BaseModel]]] = {
 }
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _FREE_KEYS: Final[dict[str, Any]] = {"^x-": True}  # notes of the file's owner
-
-# What an editor shows beside a key whose name does not say it all.
-_DESCRIPTIONS: Final[dict[tuple[str, str], str]] = {
-    ("Provider", "type"): "The protocol that the provider speaks.",
-    ("Provider", "base_url"): "Where the provider answers, with port; without user name or password.",
-    ("Provider", "status"): "Only an active provider gets requests.",
-    ("Provider", "required"): "A required provider that is down fails check 7, another one warns.",
-    ("Provider", "models"): "The models, as the provider itself lists them; a bare name is enough.",
-    ("Provider", "health_endpoint"): "A path that is asked in addition to those of the protocol.",
-    ("Provider", "requires_api_key"): "Whether the provider refuses requests without a key.",
-    ("Provider", "env_var"): "The environment variable that holds the key; never the key itself.",
-    ("Provider", "rate_limits"): "Become rpm and tpm of each deployment.",
-    ("Model", "mode"): "What the model does, in LiteLLM's words.",
-    ("Model", "options"): "Passed to the deployment's litellm_params.",
-    ("Model", "rpm"): "Requests per minute of this deployment.",
-    ("Model", "tpm"): "Tokens per minute of this deployment.",
-    ("ExactMatch", "provider"): "The provider's name in providers.yaml.",
-    ("ExactMatch", "backend_model"): "The provider's name for the model, where clients use another one.",
-    ("ExactMatch", "fallback"): "The provider, or the model group, that answers when this one fails.",
-    ("Pattern", "pattern"): "A regular expression over the names that clients ask for.",
-    ("Capability", "preferred_models"): "Model groups, the first usable one answers.",
-    ("LoadBalancing", "providers"): "The members; requests are spread over them by weight.",
-    ("LoadBalancingMember", "weight"): "This member's share; only the proportion to the others matters.",
-    ("Chain", "chain"): "Model groups, in the order in which they are tried.",
-    ("ModelMappingsFile", "exact_matches"): "Names that clients ask for, and the deployment behind each.",
-    ("ModelMappingsFile", "fallback_chains"): "By model group; the chain `default` is for all others.",
-    ("PortEntry", "port"): "1 to 65535.",
-    ("PortEntry", "required"): "A required service that does not listen fails check 6.",
-    ("PortEntry", "service"): "The service's unit, as in ollama.service.",
-    ("PortEntry", "depends_on"): "Services of this file that must run first.",
-    ("PortEntry", "range"): "The range, by its name under ranges, that the port belongs to.",
-    ("PortsFile", "reserved"): "Ports kept free for services to come.",
-    ("PortsFile", "ranges"): "Ranges by name, as in 8000-8999.",
-    ("GatewayFile", "litellm_settings"): "Passed to LiteLLM as they are.",
-    ("GatewayFile", "router_settings"): "Passed to LiteLLM as they are.",
-    ("GatewayFile", "general_settings"): "Passed to LiteLLM; the master key as os.environ/NAME.",
-    ("Deploy", "path"): "The file that the gateway reads; relative to this one.",
-    ("Deploy", "url"): "Where the gateway answers.",
-    ("Passthrough", "litellm_params"): "Goes into litellm_params as it is; null takes a key away.",
-    ("Passthrough", "model_info"): "Goes into model_info as it is; null takes a key away.",
-    ("GatewayPassthrough", "model_list"): "Whole deployments, in LiteLLM's words.",
-    ("GatewayPassthrough", "sections"): "Whole sections, in LiteLLM's words: guardrails, mcp_servers, ...",
-    ("GatewayFile", "passthrough"): "What the sources have no place for.",
-    ("Provider", "passthrough"): "For each deployment of the provider, in LiteLLM's words.",
-    ("Model", "passthrough"): "For each deployment of the model, in LiteLLM's words.",
-    ("ExactMatch", "passthrough"): "For this deployment alone, in LiteLLM's words.",
-    ("LoadBalancingMember", "passthrough"): "For this deployment alone, in LiteLLM's words.",
-    ("Retention", "recent"): "The newest backups, whatever their age.",
-    ("Retention", "daily"): "The newest backup of each of this many days.",
-    ("Retention", "weekly"): "The newest backup of each of this many ISO weeks.",
-}
 
 
 def schema_of(role: str) -> dict[str, Any]:
@@ -113,8 +63,8 @@ def _close(name: str, definition: dict[str, Any]) -> None:
     for key, about in definition["properties"].items():
         if isinstance(about.get("default"), dict) or about.get("default", ...) is None:
             del about["default"]  # all defaults of a nested object, or none: no news to a reader
-        if (name, key) in _DESCRIPTIONS:
-            about["description"] = _DESCRIPTIONS[name, key]
+        if meaning := meaning_of(name, key):
+            about["description"] = meaning
     definition["patternProperties"] = dict(_FREE_KEYS)
     definition["additionalProperties"] = False
 

@@ -11,13 +11,15 @@ import pytest
 
 from pytest_aibackend.cli import build_parser, main
 from pytest_aibackend.deploy.report import EXIT
+from pytest_aibackend.sources.backend import load_backend
 from pytest_aibackend.sources.models import Deploy
+from tests.walkthrough import NAMES, PAGES, ROOT
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "deploy" / "systemd" / "README.md"]
 COMMAND = re.compile(
-    r"(?:^ +(?:\$ )?|`)(?:sudo -u litellm /opt/aibackend/bin/)?(aibackend [^`\n]*)", re.MULTILINE
+    r"(?:^ *(?:\$ )?|`)(?:[A-Z_]+=\S+ )?(?:sudo -u litellm /opt/aibackend/bin/)?(aibackend [^`\n]*)",
+    re.MULTILINE,
 )
+LINK = re.compile(r"(?<!!)\[[^]\n]*]\(([^)\s]+)\)")
 
 
 def commands() -> list[str]:
@@ -72,3 +74,41 @@ def test_the_linter_says_what_the_page_shows(
     Path("config.yaml").write_text(config)
     assert main(["lint", "config.yaml"]) == 1
     assert capsys.readouterr().out.strip() == said.partition("$ aibackend lint config.yaml\n")[2].strip()
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what GitHub makes of the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        led_to = page.parent / name if name else page
+        assert led_to.exists(), target
+        assert not anchor or anchor in anchors(led_to), target
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):(?!=)", makefile, re.MULTILINE))
+    named = {
+        target
+        for page in PAGES
+        for target in re.findall(r"(?:^ +|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {"check", "lint", "test"} <= named <= targets
+
+
+def test_ports_of_the_quick_reference() -> None:
+    page = (ROOT / "QUICK-REFERENCE.md").read_text(encoding="utf-8")
+    rows = page.partition("## Ports\n\n")[2].partition("\n\n")[0].splitlines()[2:]
+    backend = load_backend(ROOT / "config")
+    assert rows == [
+        f"| {entry.port} | `{name}`: {entry.description} | {'required |' if entry.required else '|'}"
+        for name, entry in backend.ports.items()
+    ]
