@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Review what a branch would change: a few lines over `pytest_aibackend.review`.
 
-A workflow hands everything over in the environment, for titles and descriptions are written by strangers:
-PR_TITLE, PR_BODY, BASE and HEAD. The comment goes to GITHUB_STEP_SUMMARY where that is set. On a desk, nothing
-has to be set: the branch is compared with main, and the message of its newest commit is title and description.
+A workflow hands everything over in the environment, for anybody may have written the title and the body:
+PR_TITLE, PR_BODY, BASE and HEAD. The comment goes to GITHUB_STEP_SUMMARY where that is set. On a desk,
+nothing has to be set: the branch is compared with main, and the message of its newest commit is both.
 """
 
 from __future__ import annotations

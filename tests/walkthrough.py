@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob(".serena/memories/*.md")),
     ROOT / "deploy" / "systemd" / "README.md",
 ]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]

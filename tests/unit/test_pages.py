@@ -11,7 +11,6 @@ import pytest
 
 from pytest_aibackend.cli import build_parser, main
 from pytest_aibackend.deploy.report import EXIT
-from pytest_aibackend.sources.backend import load_backend
 from pytest_aibackend.sources.models import Deploy
 from tests.walkthrough import NAMES, PAGES, ROOT
 
@@ -102,13 +101,3 @@ def test_make_targets_exist() -> None:
         for target in re.findall(r"(?:^ +|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert {"check", "lint", "test"} <= named <= targets
-
-
-def test_ports_of_the_quick_reference() -> None:
-    page = (ROOT / "QUICK-REFERENCE.md").read_text(encoding="utf-8")
-    rows = page.partition("## Ports\n\n")[2].partition("\n\n")[0].splitlines()[2:]
-    backend = load_backend(ROOT / "config")
-    assert rows == [
-        f"| {entry.port} | `{name}`: {entry.description} | {'required |' if entry.required else '|'}"
-        for name, entry in backend.ports.items()
-    ]

@@ -1,0 +1,1 @@
+"""Pages that repeat what is written elsewhere: the configuration, the checks, the rules."""

@@ -1,0 +1,129 @@
+"""Pages against the configuration, the checks and the rules: what has to change, and changing it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest_aibackend.rules  # noqa: F401 # registers the rules
+from pytest_aibackend.findings import Finding, Location, Severity, sort_findings
+from pytest_aibackend.pages.blocks import Block, blocks_of, filled
+from pytest_aibackend.pages.expected import PATTERNS, REQUIRED, WHOLE
+from pytest_aibackend.pages.tables import TABLES
+from pytest_aibackend.sources.backend import Backend, load_backend
+
+__all__ = ["check_pages", "findings_of"]
+
+_READ: Final = ("providers", "model-mappings", "ports", "gateway")
+_WRITE: Final = "scripts/check-docs.py --write brings it up to date"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Page:
+    """One page: what it says, and what it should say."""
+
+    name: str
+    path: Path
+    text: str
+    expected: str
+    findings: tuple[Finding, ...]
+
+
+def check_pages(root: Path, config_dir: Path, *, write: bool) -> int:
+    """Print what does not agree; return 0 where all does, 1 where not, 2 for wrong usage."""
+    if not config_dir.is_dir():
+        print(f"check-docs: there is no configuration directory {config_dir}", file=sys.stderr)
+        return 2
+    backend = load_backend(config_dir)
+    unread = [finding for role in _READ for finding in backend.load_findings(role)]
+    if not unread and write:
+        for page in _pages(root, backend):
+            if page.text != page.expected:
+                page.path.write_text(page.expected, encoding="utf-8")
+                print(f"{page.name} written")
+    found = unread or findings_of(root, backend)
+    for finding in found:
+        print(f"{finding}\n  hint: {finding.hint}")
+    if not found:
+        print(f"{sum(1 for _ in _pages(root, backend))} pages agree with {config_dir} and with the rules")
+    return int(bool(found))
+
+
+def findings_of(root: Path, backend: Backend) -> list[Finding]:
+    """Return where pages do not agree with a backend whose sources could be read."""
+    pages = {page.name: page for page in _pages(root, backend)}
+    found = [finding for page in pages.values() for finding in page.findings]
+    for name, parts in REQUIRED.items():
+        if name not in pages:
+            found.append(_finding("missing-page", name, None, "the page is missing", "write it"))
+            continue
+        there = {block.name for block in blocks_of(pages[name].text, TABLES)[0]}
+        found += [
+            _finding(
+                "missing-part", name, None, f"the page has no part <!-- {part} -->", "add the two comments"
+            )
+            for part in parts
+            if part not in there
+        ]
+    return sort_findings(found)
+
+
+def _pages(root: Path, backend: Backend) -> Iterator[_Page]:
+    there = {path for pattern in PATTERNS for path in root.glob(pattern)}
+    for path in sorted(there | {root / name for name in WHOLE}):
+        name = path.relative_to(root).as_posix()
+        text = path.read_text(encoding="utf-8") if path in there else ""
+        yield _whole(name, path, text) if name in WHOLE else _with_parts(name, path, text, backend)
+
+
+def _whole(name: str, path: Path, text: str) -> _Page:
+    expected = WHOLE[name]()
+    findings: tuple[Finding, ...] = ()
+    if not text:
+        findings = (_finding("missing-page", name, None, "the page is missing", _WRITE),)
+    elif text != expected:
+        message = "the page is not what the code says of itself"
+        findings = (_finding("stale-page", name, _first_difference(text, expected), message, _WRITE),)
+    return _Page(name=name, path=path, text=text, expected=expected, findings=findings)
+
+
+def _with_parts(name: str, path: Path, text: str, backend: Backend) -> _Page:
+    blocks, troubles = blocks_of(text, TABLES)
+    findings = [
+        _finding("broken-part", name, trouble.line, trouble.message, "mend the comment")
+        for trouble in troubles
+    ]
+    contents = {block.name: TABLES[block.name](backend) for block in blocks}
+    for block in blocks:
+        findings += _stale(name, block, text[block.start : block.end].strip(), contents[block.name])
+    # What stands below a broken comment may be anybody's words.
+    expected = text if troubles else filled(text, blocks, contents.__getitem__)
+    return _Page(name=name, path=path, text=text, expected=expected, findings=tuple(findings))
+
+
+def _stale(name: str, block: Block, text: str, expected: str) -> Iterator[Finding]:
+    if text == expected:
+        return
+    line = block.line + 1 + _first_difference(text, expected)
+    lacks = [row for row in expected.splitlines() if row not in text.splitlines()]
+    message = f"the part {block.name} does not agree with the configuration" + (
+        f"; it lacks {lacks[0]}" if lacks else "; it says too much"
+    )
+    yield _finding("stale-part", name, line, message, _WRITE)
+
+
+def _first_difference(text: str, expected: str) -> int:
+    """Return the first line, from 1, in which two texts differ."""
+    ours, theirs = text.splitlines(), expected.splitlines()
+    same = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+    return (min(len(ours), len(theirs)) if same is None else same) + 1
+
+
+def _finding(rule: str, name: str, line: int | None, message: str, hint: str) -> Finding:
+    place = Location(file=name, line=line)
+    return Finding(
+        rule=rule, severity=Severity.ERROR, message=message, hint=hint, location=place, subject=name
+    )
