@@ -5,6 +5,8 @@
 #   make test     the whole test suite
 #   make lint     style, types, layers
 #   make ci       lint and test
+#   make hooks    the hooks that look at each commit, from now on
+#   make review   what the branch would change, as a reviewer reads it
 #   make oracle   what the real LiteLLM says of the linter's corpus, recorded afresh
 #   make bench    what a run costs, against baselines in the same run
 #   make soak     the tests at full length
@@ -31,7 +33,7 @@ ARGS ?=
 # What is installed must come from here, whatever the caller's shell has activated.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: check demo test lint ci oracle bench soak clean help
+.PHONY: check demo test lint ci hooks review oracle bench soak clean help
 
 check: $(VENV)/.package
 	@$(BIN)/pytest checks/ $(ARGS)
@@ -58,6 +60,13 @@ lint: $(VENV)/.dev
 ci:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
+
+hooks: $(VENV)/.dev
+	@$(BIN)/pre-commit install
+
+# Titles and descriptions come through the environment (PR_TITLE, PR_BODY): no shell reads them.
+review: $(VENV)/.package
+	@$(BIN)/python scripts/review-pull-request.py $(ARGS)
 
 oracle: $(VENV)/.dev
 	@$(BIN)/python -m tests.oracle.record $(ARGS)
