@@ -6,7 +6,8 @@ A comment right above a block says what it is; readers do not see it.
     <!-- runnable: exit 1 -->         one that ends with 1
     <!-- runnable: stack -->          one that needs the embedded stack (tests/stack/test_consuming_api.py)
     <!-- prints -->                   what the block before it prints; a line `...` stands for any lines
-    <!-- into FILE, under KEY -->     lines to add in FILE below the line `KEY:`
+    <!-- into FILE, under KEY -->     lines to add in FILE below the line `KEY:`, which the block may repeat
+    <!-- into FILE, above KEY -->     lines to add before it
     <!-- is FILE -->                  a whole file
 """
 
@@ -124,16 +125,18 @@ def environment(home: Path) -> dict[str, str]:
 
 def edit(block: Block, folder: Path) -> None:
     """Do what an `into` or an `is` block says."""
-    name, _, key = block.argument.partition(", under ")
+    name, _, where = block.argument.partition(", ")
     target = folder / name
     if block.what == "is":
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(block.text, encoding="utf-8")
         return
+    preposition, _, key = where.partition(" ")
     lines = target.read_text(encoding="utf-8").splitlines(keepends=True)
     (place,) = [number for number, line in enumerate(lines) if line.rstrip() == f"{key}:"]
-    body = block.text.partition("\n")[2] if block.text.startswith(f"{key}:\n") else block.text
-    target.write_text("".join([*lines[: place + 1], body, *lines[place + 1 :]]), encoding="utf-8")
+    place += {"under": 1, "above": 0}[preposition]
+    body = block.text.removeprefix(f"{key}:\n")
+    target.write_text("".join([*lines[:place], body, *lines[place:]]), encoding="utf-8")
 
 
 def shell(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
