@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -13,8 +10,8 @@ import pytest
 
 import pytest_aibackend.diff
 from pytest_aibackend.cli import main
+from tests.histories import History, begin
 
-ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads(
     Path(pytest_aibackend.diff.__file__).with_name("diff.schema.json").read_text(encoding="utf-8")
 )
@@ -25,42 +22,9 @@ model_list:
 """
 
 
-class History:
-    """A repository with the shipped configuration in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.config = folder / "config"
-        shutil.copytree(ROOT / "config", self.config, ignore=shutil.ignore_patterns("schemas"))
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.commit("first")
-
-    def git(self, *arguments: str) -> str:
-        settings = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(
-            ["git", *settings, *arguments], cwd=self.folder, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    def commit(self, message: str) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        return self.git("rev-parse", "HEAD")
-
-    def replace(self, file: str, old: str, new: str) -> None:
-        path = self.config / file
-        text = path.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new), encoding="utf-8")
-
-
 @pytest.fixture
 def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    made = History(tmp_path / "repository")
-    monkeypatch.chdir(made.folder)
-    return made
+    return begin(tmp_path / "repository", monkeypatch)
 
 
 def rules(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
