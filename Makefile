@@ -3,8 +3,10 @@
 #   make check    the eleven checks on config/, offline: installs the package alone
 #   make demo     a newcomer's first minute: the stack up, the checks live, reloads under load, down
 #   make test     the whole test suite
-#   make lint     style, types, layers
-#   make ci       lint and test
+#   make lint     style, types, layers, workflows
+#   make coverage the whole test suite, and which lines and branches it does not reach
+#   make ci       the stages of the validate-config workflow, in parallel; INTEGRATION=1 adds the embedded stack
+#   make dist     wheel and source distribution, tried in an empty environment on every Python that is here
 #   make hooks    the hooks that look at each commit, from now on
 #   make review   what the branch would change, as a reviewer reads it
 #   make oracle   what the real LiteLLM says of the linter's corpus, recorded afresh
@@ -27,13 +29,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 STACK := examples/embedded
+STAGES := ci-yaml ci-quality ci-schema ci-secrets ci-docs ci-generated ci-comprehensive
+REPORT := build/ci
 SOAK_ROUNDS ?= 1
 ARGS ?=
 
 # What is installed must come from here, whatever the caller's shell has activated.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: check demo test lint ci hooks review oracle bench soak clean help
+.PHONY: check demo test lint coverage ci $(STAGES) ci-integration dist hooks review oracle bench soak clean help
 
 check: $(VENV)/.package
 	@$(BIN)/pytest checks/ $(ARGS)
@@ -49,17 +53,27 @@ test: $(VENV)/.dev
 	$(BIN)/pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
 	exit $$status
 
+# Under coverage a test may take twice as long. Processes that the tests start are measured, too.
+coverage: $(VENV)/.dev
+	@rm -f .coverage .coverage.*
+	@status=0; \
+	$(BIN)/coverage run -m pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
+	$(BIN)/coverage run -m pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	$(BIN)/coverage combine --quiet; \
+	$(BIN)/coverage report; \
+	exit $$status
+
 lint: $(VENV)/.dev
+	$(ANNOTATE)
 	@status=0; \
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy || status=1; \
+	$(BIN)/mypy scripts || status=1; \
 	$(BIN)/lint-imports || status=1; \
+	$(BIN)/zizmor --quiet --offline --persona auditor .github || status=1; \
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml || status=1; \
 	exit $$status
-
-ci:
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory test
 
 hooks: $(VENV)/.dev
 	@$(BIN)/pre-commit install
@@ -87,6 +101,83 @@ clean:
 help:
 	@sed -n 's/^#   make/make/p' $(firstword $(MAKEFILE_LIST))
 
+# -- the stages of .github/workflows/validate-config.yml, one target each: docs/ci.md
+
+# On GitHub, what is found stands beside the line it is about.
+ifdef GITHUB_ACTIONS
+export RUFF_OUTPUT_FORMAT := github
+ANNOTATE = @echo "::add-matcher::.github/findings-matcher.json"
+LINT_FORMAT := --format github
+endif
+
+# The whole graph, in parallel where it allows; INTEGRATION=1 adds the stage that starts the embedded stack.
+ci: $(VENV)/.dev
+	@$(MAKE) --no-print-directory --keep-going --jobs=4 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+		GRAPH=1 $(STAGES) $(if $(INTEGRATION),ci-integration)
+	@echo "ci: every stage passed"
+
+ifdef GRAPH
+ci-quality ci-schema ci-secrets: ci-yaml
+ci-docs ci-generated: ci-schema
+ci-integration: ci-generated
+ci-comprehensive: ci-yaml ci-schema
+endif
+
+ci-yaml: $(VENV)/.tools
+	@echo "== stage 1: YAML syntax"
+	$(ANNOTATE)
+	@git ls-files -z '*.yaml' '*.yml' | xargs -0 $(BIN)/yamllint --strict
+	@$(BIN)/pytest checks/test_01_yaml_syntax.py
+
+ci-quality: lint
+
+ci-schema: $(VENV)/.tools
+	@echo "== stage 3: schemas"
+	$(ANNOTATE)
+	@$(BIN)/pytest checks/test_02_provider_schema.py checks/test_03_model_mappings_schema.py checks/test_04_ports_schema.py
+	@$(BIN)/aibackend lint $(LINT_FORMAT) config/litellm-unified.yaml
+
+ci-secrets: $(VENV)/.tools
+	@echo "== stage 4: secrets"
+	$(ANNOTATE)
+	@$(BIN)/python scripts/check-secrets.py
+
+ci-docs: $(VENV)/.tools
+	@echo "== stage 5: documentation in step"
+	@$(BIN)/python scripts/check-docs.py
+
+ci-generated: $(VENV)/.tools
+	@echo "== stage 6: generated configuration"
+	$(ANNOTATE)
+	@$(BIN)/pytest checks/test_09_generated_config.py
+	@$(BIN)/aibackend generate --check
+
+# A copy, so that a stack that is up is left alone; what was started is taken down, also when something fails.
+ci-integration: $(VENV)/.stack
+	@echo "== stage 7: integration"
+	$(ANNOTATE)
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; cp -r $(STACK) "$$scratch/embedded"; \
+	export LITELLM_MASTER_KEY="sk-$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(16))')"; \
+	$(BIN)/aibackend up --config "$$scratch/embedded" --detach; \
+	trap '$(BIN)/aibackend down --config "$$scratch/embedded"; rm -rf "$$scratch"' EXIT; \
+	$(BIN)/aibackend check --config "$$scratch/embedded" --live
+
+# `aibackend check` says 1 for any check that failed; whether that stops us is a matter of which.
+ci-comprehensive: $(VENV)/.tools
+	@echo "== stage 8: the eleven checks"
+	$(ANNOTATE)
+	@mkdir -p $(REPORT)
+	@$(BIN)/aibackend check --json --junitxml=$(REPORT)/checks.xml >$(REPORT)/checks.json || [ $$? -eq 1 ]
+	@$(BIN)/python scripts/summarize-checks.py $(REPORT)/checks.json
+
+# -- the release
+
+dist: $(VENV)/.tools
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist
+	@$(BIN)/twine check --strict dist/*
+	@$(BIN)/python scripts/try-wheel.py dist/*.whl
+
 # One stamp for each amount of software. The larger ones include the smaller, so that nothing is installed twice.
 
 $(VENV)/.made:
@@ -106,9 +197,16 @@ $(VENV)/.stack: $(VENV)/.made $(SOURCES)
 	@touch $(VENV)/.package $@
 
 # The tools are read from [dependency-groups] here, because the pip of a new environment may be too old for --group.
-$(VENV)/.dev: $(VENV)/.made $(SOURCES)
-	@echo "setting up $(VENV): the package, the stack and the tools (the first time takes a minute or two)"
+$(VENV)/dev.txt: $(VENV)/.made $(SOURCES)
 	@$(BIN)/python -c 'import tomllib; \
-		print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")' >$(VENV)/dev.txt
+		print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")' >$@
+
+$(VENV)/.tools: $(VENV)/dev.txt
+	@echo "setting up $(VENV): the package and the tools"
+	@$(INSTALL) --editable . --requirement $(VENV)/dev.txt
+	@touch $(VENV)/.package $@
+
+$(VENV)/.dev: $(VENV)/dev.txt
+	@echo "setting up $(VENV): the package, the stack and the tools (the first time takes a minute or two)"
 	@$(INSTALL) --editable '.[stack]' --requirement $(VENV)/dev.txt
-	@touch $(VENV)/.package $(VENV)/.stack $@
+	@touch $(VENV)/.package $(VENV)/.stack $(VENV)/.tools $@

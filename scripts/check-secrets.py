@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Look for secrets in what git tracks; those that `.secrets.baseline` lists were looked at and are none.
 
-`detect-secrets scan --baseline .secrets.baseline` brings the list up to date, `detect-secrets audit` asks about
-each. Lines that moved are no news here: a secret is known by its file and its hash.
+`detect-secrets scan --baseline .secrets.baseline` brings the list up to date, `detect-secrets audit` asks
+about each. Lines that moved are no news here: a secret is known by its file and its hash.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from detect_secrets.core.secrets_collection import SecretsCollection
 
 BASELINE: Final = ".secrets.baseline"
 HINT: Final = (
-    "hint: take it out, and change it where it is in use: what was committed once stays in the history; if it is"
-    f" none, `detect-secrets scan --baseline {BASELINE}` and `detect-secrets audit {BASELINE}`"
+    "hint: take it out, and change it where it is in use: what was committed once stays in the history; if it"
+    f" is none, `detect-secrets scan --baseline {BASELINE}` and `detect-secrets audit {BASELINE}`"
 )
 
 

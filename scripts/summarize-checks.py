@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""The document of `aibackend check --json` as a Markdown table, for the summary of a job.
+
+On GitHub it is appended to the file that GITHUB_STEP_SUMMARY names, elsewhere it is printed. A critical check
+has to pass, unless it asks running services and was not told to; the others are shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_aibackend.reporting.markdown import code, plain
+
+_WORDS: Final = {
+    "failed": "failed",
+    "blocked": "could not run: a file that it needs does not parse",
+    "skipped": "did not run",
+}
+
+
+def main() -> int:
+    """Return 0 when the critical checks passed, 1 when one did not, 2 for wrong usage."""
+    if len(sys.argv) != 2:
+        print("usage: summarize-checks.py FILE", file=sys.stderr)
+        return 2
+    try:
+        document = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        print(f"summarize-checks.py: {sys.argv[1]}: {error}", file=sys.stderr)
+        return 2
+    _tell("\n".join(summary(document)) + "\n")
+    bad = refused(document)
+    for reason in bad:
+        print(f"::error::{reason}" if os.environ.get("GITHUB_ACTIONS") else f"error: {reason}")
+    return 1 if bad else 0
+
+
+def summary(document: dict[str, Any]) -> list[str]:
+    """Return the lines of the table, and of the findings below it."""
+    counts = document["summary"]
+    told = ", ".join(
+        f"{counts[word]} {word}" for word in ("passed", "warned", "failed", "skipped") if counts[word]
+    )
+    lines = [
+        f"## The eleven checks of `{code(document['config'])}`: {told}",
+        "",
+        "| check | | status | tests | findings |",
+        "|---|---|---|---|---|",
+    ]
+    for check in document["checks"]:
+        status = check["status"] + (f": {plain(check['reason'])}" if check.get("reason") else "")
+        critical = "critical" if check["critical"] else ""
+        cells = (
+            f"{check['number']} {check['slug']}",
+            critical,
+            status,
+            check["tests"],
+            len(check["findings"]),
+        )
+        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
+    found = [finding for check in document["checks"] for finding in check["findings"]]
+    return [*lines, "", *(map(_line, found) if found else ["No findings."])]
+
+
+def _line(finding: dict[str, Any]) -> str:
+    place = f"{finding['file']}:{finding['line']}" if finding.get("line") else finding["file"]
+    hint = f" ({plain(finding['hint'])})" if finding.get("hint") else ""
+    return f"- `{code(place)}` {finding['severity']} `{finding['rule']}`: {plain(finding['message'])}{hint}"
+
+
+def refused(document: dict[str, Any]) -> list[str]:
+    """Return why the stage fails, a sentence for each critical check that did not pass."""
+    return [
+        f"check {check['number']}, {check['slug']}, is critical and {_WORDS[check['status']]}"
+        for check in document["checks"]
+        if check["critical"]
+        and check["status"] in _WORDS
+        and not (check["live"] and check["status"] == "skipped")
+    ]
+
+
+def _tell(text: str) -> None:
+    summary_file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary_file:
+        with Path(summary_file).open("a", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
