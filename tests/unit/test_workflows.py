@@ -1,4 +1,4 @@
-"""The workflows: what they run is here, nothing of them is open to strangers, and the page tells them as they are."""
+"""The workflows: what they run is here, no stranger has a hand in it, and the page tells them as they are."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_page_has_the_stages_as_they_are() -> None:
     jobs, graph = load("validate-config")["jobs"], needs("validate-config")
     numbers = {stage: str(index) for index, stage in enumerate(STAGES, start=1)}
     rows = [
-        [jobs[stage]["name"], f"`make ci-{stage}`", ", ".join(numbers[each] for each in graph[stage]) or "–"]
+        [jobs[stage]["name"], f"`make ci-{stage}`", ", ".join(numbers[each] for each in graph[stage]) or "-"]
         for stage in STAGES
     ]
     assert [row[:3] for row in table()] == rows
