@@ -21,7 +21,7 @@ def main() -> int:
     asked = os.environ
     parser = argparse.ArgumentParser(
         description="Review what a branch would change; print the body of a comment.",
-        epilog="exit status: 0 nothing stops it; 1 it is stopped; 2 it cannot be looked at",
+        epilog="exit status: 0 nothing stops it; 1 it is stopped; 2 it cannot be looked at; 3 a bug of ours",
     )
     parser.add_argument("--base", default=asked.get("BASE") or "main", help="where it goes (BASE, else main)")
     parser.add_argument("--head", default=asked.get("HEAD") or "HEAD", help="its newest commit (HEAD)")

@@ -62,9 +62,7 @@ def findings_of(root: Path, backend: Backend) -> list[Finding]:
             continue
         there = {block.name for block in blocks_of(pages[name].text, TABLES)[0]}
         found += [
-            _finding(
-                "missing-part", name, None, f"the page has no part <!-- {part} -->", "add the two comments"
-            )
+            _finding("missing-part", name, 1, f"the page has no part <!-- {part} -->", "add the two comments")
             for part in parts
             if part not in there
         ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 __all__ = ["code", "plain"]
 
+_BAR: Final = re.compile(r"(\\*)\|")
 _ESCAPED: Final = str.maketrans(
     {sign: f"\\{sign}" for sign in "\\`*_[]#~|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\u200b"}
 )
@@ -18,4 +20,5 @@ def plain(text: str) -> str:
 
 def code(text: str) -> str:
     """Return text to stand between backticks, in a table's cell, too."""
-    return " ".join(text.split()).replace("`", "'").replace("|", "\\|")
+    # A table looks for its bars before anything else, and takes two backslashes before one for a backslash.
+    return _BAR.sub(r"\1\1\\|", " ".join(text.split()).replace("`", "'"))

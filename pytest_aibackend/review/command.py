@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,20 +29,28 @@ class ReviewOptions:
 
 
 def review(options: ReviewOptions) -> int:
-    """Write the comment; return 0, 1 where the pull request is stopped, 2 where it cannot be looked at."""
+    """Write the comment; return 0, 1 if it is stopped, 2 if it cannot be looked at, 3 for a bug."""
     try:
-        between = find_range(options.base, options.head, options.config)
-        title, body = options.title, options.body
-        if title is None:
-            title, _, body = between.repository.message(between.new).partition("\n")
-        compared = compare_range(between, options.config)
-        changed = between.repository.changed_files(between.old, between.new)
-        verdicts = list(judge(read_announcement(title, body), compared, changed))
-        pictures = [draw(revision, options.config) for revision in (between.old, between.new)]
-        _write(as_body(verdicts, compared, *pictures), options.output)
+        return _review(options)
     except (GitError, OSError) as error:
         print(f"review: {error}", file=sys.stderr)
         return 2
+    except Exception:  # noqa: BLE001 # a bug of ours has a status of its own
+        traceback.print_exc()
+        print("review: this is a bug of aibackend, not of the pull request", file=sys.stderr)
+        return 3
+
+
+def _review(options: ReviewOptions) -> int:
+    between = find_range(options.base, options.head, options.config)
+    title, body = options.title, options.body
+    if title is None:
+        title, _, body = between.repository.message(between.new).partition("\n")
+    compared = compare_range(between, options.config)
+    changed = between.repository.changed_files(between.old, between.new)
+    verdicts = list(judge(read_announcement(title, body), compared, changed))
+    pictures = [draw(revision, options.config) for revision in (between.old, between.new)]
+    _write(as_body(verdicts, compared, *pictures), options.output)
     for verdict in verdicts:
         _tell(verdict)
     return int(any(verdict.state is State.FAILED for verdict in verdicts))

@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,8 +144,9 @@ def test_pages_and_parts_that_are_missing(copy: Path) -> None:
     (copy / "docs/lint.md").unlink()
     page = copy / ".serena/memories/03-routing-config.md"
     page.write_text(page.read_text(encoding="utf-8").partition("<!-- settings -->")[0], encoding="utf-8")
+    memory = ".serena/memories/03-routing-config.md"
     assert told(copy) == [
-        ".serena/memories/03-routing-config.md: error: missing-part: the page has no part <!-- settings -->",
+        f"{memory}:1: error: missing-part: the page has no part <!-- settings -->",
         ".serena/memories/05-integration-guide.md: error: missing-page: the page is missing",
         "docs/lint.md: error: missing-page: the page is missing",
     ]
@@ -192,6 +195,40 @@ def test_the_script(copy: Path) -> None:
 def test_a_comment_that_does_not_do_what_it_seems_to(text: str, message: str) -> None:
     _, troubles = blocks_of(text, TABLES)
     assert [trouble.message.startswith(message) for trouble in troubles] == [True]
+
+
+HOSTILE = st.text(st.sampled_from("ab|`*_<>&@\\\"' \n[]()-!#"), min_size=1, max_size=12)
+
+
+@given(HOSTILE, HOSTILE)
+def test_no_name_breaks_a_table(name: str, description: str) -> None:
+    """A row stays one row of its table, and no part of it ends the generated part."""
+    provider = {
+        "type": "ollama",
+        "base_url": "http://127.0.0.1:11434",
+        "description": description,
+        "models": [name],
+    }
+    sources = {
+        "providers.yaml": {"providers": {name: provider}},
+        "model-mappings.yaml": {
+            "exact_matches": {name: {"provider": name}},
+            "fallback_chains": {name: [description, name]},
+        },
+        "ports.yaml": {name: {"port": 11434, "description": description}},
+        "gateway.yaml": {"router_settings": {name: description}},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for file, data in sources.items():
+            Path(folder, file).write_text(yaml.safe_dump(data), encoding="utf-8")
+        backend = load_backend(Path(folder))
+        for table in (make(backend) for make in TABLES.values()):
+            rows = table.splitlines()
+            assert {len(re.findall(r"(?<!\\)\|", row.replace("\\\\", ""))) for row in rows} == {
+                rows[1].count("|")
+            }
+            assert not blocks_of(table, TABLES)[0]
+            assert not blocks_of(table, TABLES)[1]
 
 
 PIECES = st.sampled_from(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-import pytest_aibackend
+import pytest_aibackend.review.command
 from pytest_aibackend.cli import main
 from pytest_aibackend.review.announcement import TYPES, read_announcement
 from pytest_aibackend.review.body import MOST_LETTERS
@@ -301,12 +301,28 @@ def test_revisions_that_cannot_be_compared(history: History, capsys: pytest.Capt
         assert captured.out == ""
         return captured.err
 
-    assert refused(base="nowhere") == f"review: 'nowhere' is no revision of {history.folder}\n"
+    assert (
+        refused(base="nowhere")
+        == f"review: 'nowhere' is no revision of {history.folder}; name --base and --head\n"
+    )
     assert "is no revision" in refused(head="--output=x")
     history.git("checkout", "--quiet", "--orphan", "other")
     history.commit("another beginning")
     assert "fetch the whole history" in refused(head="other")
     assert "is in no git repository" in refused(config=Path("../elsewhere"))
+
+
+def test_a_bug_of_ours_is_not_a_verdict(
+    history: History, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(pytest_aibackend.review.command, "judge", broken)
+    assert review(ReviewOptions(base="main", head="change", title="fix: it")) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith("review: this is a bug of aibackend, not of the pull request\n")
 
 
 def step() -> dict[str, Any]:
