@@ -1,7 +1,7 @@
 """The workflows as data, and a way to run what they run: `python -m tests.workflows validate-config`.
 
 That clones the repository's newest commit into a scratch directory, and runs each `run:` step there as a
-runner would: job after job as they need one another, with bash -e, and with GITHUB_* set. Actions are not run.
+runner would: job after job as they need one another, with bash -e and GITHUB_* set. Actions are left out.
 """
 
 from __future__ import annotations
