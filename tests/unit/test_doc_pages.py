@@ -213,7 +213,7 @@ def test_no_name_breaks_a_table(name: str, description: str) -> None:
         "providers.yaml": {"providers": {name: provider}},
         "model-mappings.yaml": {
             "exact_matches": {name: {"provider": name}},
-            "fallback_chains": {name: [description, name]},
+            "fallback_chains": {name: [description, name], "default": [name]},
         },
         "ports.yaml": {name: {"port": 11434, "description": description}},
         "gateway.yaml": {"router_settings": {name: description}},

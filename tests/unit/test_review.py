@@ -210,6 +210,17 @@ def test_an_old_side_that_cannot_be_read(history: History, capsys: pytest.Captur
     assert found.pictures, "the routing can be drawn, though"
 
 
+def test_two_sides_that_cannot_be_read(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+    for branch in ("main", "change"):
+        history.git("checkout", "--quiet", "-B", branch)
+        (history.config / "providers.yaml").write_text(f"{branch}: [\n", encoding="utf-8")
+        history.commit("broken")
+    found = read(capsys)
+    assert found.status == 1
+    assert found.pictures == []
+    assert "There is nothing to draw." in found.text
+
+
 def test_a_configuration_that_is_new_or_gone(history: History, capsys: pytest.CaptureFixture[str]) -> None:
     history.git("rm", "-r", "--quiet", "config")
     history.commit("gone")
