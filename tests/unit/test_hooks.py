@@ -154,6 +154,13 @@ def test_our_hooks_are_all_local() -> None:
     assert {hook["language"] for hook in config["repos"][0]["hooks"]} == {"system"}
 
 
+def test_the_page_names_each_hook() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8").partition("| hook | refuses |")[2]
+    rows = re.findall(r"^\| (`.*?) \|", page.partition("\n\n")[0], re.MULTILINE)
+    assert re.findall(r"`([\w-]+)`", "".join(rows)) == [hook["id"] for hook in config["repos"][0]["hooks"]]
+
+
 def test_the_hooks_for_others(tmp_path: Path) -> None:
     """Another repository names ours; what is installed for it is taken from here, for there is no network."""
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"

@@ -379,6 +379,12 @@ def test_the_step_of_the_workflow(history: History, tmp_path: Path) -> None:
     assert not re.search(r"^::", done.stdout + done.stderr, re.MULTILINE)
 
 
+def test_the_page_names_each_point() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8").partition("| point | stops it |")[2]
+    rows = re.findall(r"^\| ([a-z ]+) \|", page.partition("\n\n")[0], re.MULTILINE)
+    assert tuple(rows) == POINTS
+
+
 def test_no_run_line_of_a_workflow_holds_an_expression() -> None:
     for path in WORKFLOW.parent.glob("*.yml"):
         for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
