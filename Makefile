@@ -129,7 +129,9 @@ ci-yaml: $(VENV)/.tools
 	@git ls-files -z '*.yaml' '*.yml' | xargs -0 $(BIN)/yamllint --strict
 	@$(BIN)/pytest checks/test_01_yaml_syntax.py
 
-ci-quality: lint
+ci-quality:
+	@echo "== stage 2: code quality"
+	@$(MAKE) --no-print-directory lint
 
 ci-schema: $(VENV)/.tools
 	@echo "== stage 3: schemas"

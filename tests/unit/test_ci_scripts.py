@@ -1,0 +1,213 @@
+"""What the stages run beside the checks: new secrets, failed critical checks and wrong tags stop them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "scripts"
+SECRET = "AKIA" + "Q3EGTESTONLY7MPZ"  # in two parts: it is none, but looks like one
+
+
+def script(name: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    cleared = {key: value for key, value in os.environ.items() if not key.startswith("GITHUB_")}
+    return subprocess.run(
+        [sys.executable, str(SCRIPTS / name), *map(str, arguments)],
+        env={**cleared, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+# -- stage 4
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with our baseline, and in it a file that the baseline knows."""
+    shutil.copy2(ROOT / ".secrets.baseline", tmp_path)
+    known = "tests/unit/test_graph.py"
+    (tmp_path / known).parent.mkdir(parents=True)
+    shutil.copy2(ROOT / known, tmp_path / known)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_known_lines_are_no_news_wherever_they_move(repository: Path) -> None:
+    known = repository / "tests/unit/test_graph.py"
+    assert "test_graph.py" in (ROOT / ".secrets.baseline").read_text(encoding="utf-8")
+    known.write_text("\n\n\n" + known.read_text(encoding="utf-8"), encoding="utf-8")
+    done = script("check-secrets.py", repository)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not subprocess.run(
+        ["git", "diff", "--stat", ".secrets.baseline"], cwd=repository, capture_output=True, check=True
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "kind"),
+    [
+        ("config/providers.yaml", f"# a note\nkey: {SECRET}\n", "AWS Access Key"),
+        ("config/gateway.yaml", "x:\n  api_key: Wq8-tr4in-7Lamp-9cloud\n", "Secret Keyword"),
+        ("deploy/notes.md", "hello\nredis://me:Xk29fmqQ@cache.example:6379\n", "Basic Auth Credentials"),
+        ("tests/unit/test_graph.py", f"x = 1\ny = '{SECRET}'\n", "AWS Access Key"),
+    ],
+)
+def test_a_new_secret_is_refused_and_not_printed(repository: Path, path: str, text: str, kind: str) -> None:
+    target = repository / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    subprocess.run(["git", "add", path], cwd=repository, check=True)
+    done = script("check-secrets.py", repository)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{path}:2:1: error: new secret: {kind}" in done.stdout.splitlines()
+    assert "hint: " in done.stdout
+    assert not any(word in done.stdout + done.stderr for word in (SECRET, "Wq8-tr4in", "Xk29fmqQ"))
+
+
+def test_placeholders_and_references_are_no_secrets(repository: Path) -> None:
+    (repository / "a.yaml").write_text("api_key: not-needed\nmaster_key: os.environ/LITELLM_MASTER_KEY\n")
+    subprocess.run(["git", "add", "a.yaml"], cwd=repository, check=True)
+    done = script("check-secrets.py", repository)
+    assert done.returncode == 0, done.stdout
+
+
+def test_without_a_baseline_nothing_is_said_to_be_good(repository: Path) -> None:
+    (repository / ".secrets.baseline").write_text("{")
+    done = script("check-secrets.py", repository)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ".secrets.baseline" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_entry_of_the_baseline_was_looked_at() -> None:
+    results = json.loads((ROOT / ".secrets.baseline").read_text(encoding="utf-8"))["results"]
+    entries = [entry for found in results.values() for entry in found]
+    assert entries
+    assert all(entry["is_secret"] is False for entry in entries)
+    assert all((ROOT / path).is_file() for path in results)
+
+
+# -- stage 8
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A copy of the shipped configuration."""
+    return Path(
+        shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns(".aibackend"))
+    )
+
+
+def checked(config: Path, tmp_path: Path) -> Path:
+    """The document of a run in a process of its own, as the stage has it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_aibackend.cli", "check", "--config", str(config), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    path = tmp_path / "checks.json"
+    path.write_text(done.stdout, encoding="utf-8")
+    return path
+
+
+def document(status: dict[int, str]) -> dict[str, Any]:
+    """A document in which these checks have these words, and the others passed."""
+    from pytest_aibackend.checklist import CHECKS
+
+    return {
+        "config": "config",
+        "summary": {"total": 11, "passed": 11 - len(status), "warned": 0, "failed": 0, "skipped": 0},
+        "checks": [
+            {
+                "number": check.number,
+                "slug": check.slug,
+                "critical": check.critical,
+                "live": check.live,
+                "status": status.get(check.number, "passed"),
+                "reason": "",
+                "tests": 1,
+                "findings": [],
+            }
+            for check in CHECKS.values()
+        ],
+    }
+
+
+def test_summary_of_the_shipped_configuration(config: Path, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    path = checked(config, tmp_path)
+    done = script("summarize-checks.py", path, GITHUB_STEP_SUMMARY=str(summary))
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+    text = summary.read_text(encoding="utf-8")
+    assert text.count("\n| ") == 12  # the head and eleven checks
+    assert "| 5 consistency | critical | passed |" in text
+    assert "`no-backup`" in text
+
+
+def test_summary_of_a_broken_configuration(config: Path, tmp_path: Path) -> None:
+    mappings = config / "model-mappings.yaml"
+    mappings.write_text(mappings.read_text().replace("provider: ollama", "provider: 'a|<b>'", 1))
+    done = script("summarize-checks.py", checked(config, tmp_path), GITHUB_ACTIONS="true")
+    assert done.returncode == 1
+    assert "::error::check 5, consistency, is critical and failed" in done.stdout
+    assert "a\\|&lt;b&gt;" in done.stdout
+    assert "<b>" not in done.stdout.replace("&lt;b&gt;", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "stops"),
+    [
+        ({}, False),
+        ({7: "failed"}, False),
+        ({10: "failed"}, False),
+        ({5: "warned", 10: "warned"}, False),
+        ({7: "skipped", 8: "skipped", 11: "skipped"}, False),
+        ({8: "failed"}, True),
+        ({11: "failed"}, True),
+        ({2: "blocked"}, True),
+        ({3: "skipped"}, True),
+    ],
+)
+def test_critical_checks_stop(status: dict[int, str], stops: bool, tmp_path: Path) -> None:
+    path = tmp_path / "checks.json"
+    path.write_text(json.dumps(document(status)))
+    done = script("summarize-checks.py", path)
+    assert done.returncode == (1 if stops else 0), done.stdout + done.stderr
+    assert ("\nerror: check " in done.stdout) == stops
+
+
+@pytest.mark.parametrize("text", ["", "{", None])
+def test_summary_without_a_document(text: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "checks.json"
+    if text is not None:
+        path.write_text(text)
+    done = script("summarize-checks.py", path)
+    assert done.returncode == 2
+    assert "checks.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# -- the release
+
+
+def test_a_tag_publishes_no_other_version(tmp_path: Path) -> None:
+    wheel = tmp_path / "pytest_aibackend-1.2.3-py3-none-any.whl"
+    wheel.touch()
+    done = script("try-wheel.py", wheel, RELEASE_TAG="v1.2.4")
+    assert done.returncode == 1
+    assert "the tag is v1.2.4, but pytest_aibackend/__init__.py says 1.2.3" in done.stderr
