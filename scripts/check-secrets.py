@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Look for secrets in what git tracks; those that `.secrets.baseline` lists were looked at and are none.
+"""Look for secrets in files, or in all that git tracks; `.secrets.baseline` lists those that are none.
 
 `detect-secrets scan --baseline .secrets.baseline` brings the list up to date, `detect-secrets audit` asks
 about each. Lines that moved are no news here: a secret is known by its file and its hash.
@@ -7,7 +7,7 @@ about each. Lines that moved are no news here: a secret is known by its file and
 
 from __future__ import annotations
 
-import os
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 
 from detect_secrets.core import baseline
 from detect_secrets.core.secrets_collection import SecretsCollection
+from detect_secrets.exceptions import UnableToReadBaselineError
 
 BASELINE: Final = ".secrets.baseline"
 HINT: Final = (
@@ -25,14 +26,15 @@ HINT: Final = (
 
 def main() -> int:
     """Return 0 when there is no secret, 1 when there is one, 2 when the baseline cannot be read."""
-    os.chdir(Path(__file__).resolve().parents[1] if len(sys.argv) < 2 else sys.argv[1])
+    parser = argparse.ArgumentParser(description="Look for secrets that the baseline does not know.")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="default: every file that git tracks")
+    asked = parser.parse_args().files
     try:
         known = baseline.load(baseline.load_from_file(BASELINE), filename=BASELINE)
-    except (OSError, ValueError, KeyError) as error:
-        print(f"{BASELINE}: {error}", file=sys.stderr)
+    except (UnableToReadBaselineError, KeyError) as error:
+        print(f"{BASELINE} cannot be read: {error.__cause__ or error}", file=sys.stderr)
         return 2
-    listed = subprocess.run(["git", "ls-files", "-z"], check=True, capture_output=True, text=True).stdout
-    files = [name for name in listed.split("\0") if name and name != BASELINE and Path(name).is_file()]
+    files = [name for name in asked or tracked() if Path(name).is_file()]
     found = SecretsCollection()
     found.scan_files(*files)
     new = found - known
@@ -41,8 +43,14 @@ def main() -> int:
     if new:
         print(HINT)
         return 1
-    print(f"no new secret in {len(files)} files; {len(list(known))} lines of the baseline look like one")
+    print(f"no new secret, looked at: {len(files)}; known to look like one: {len(list(known))}")
     return 0
+
+
+def tracked() -> list[str]:
+    """Return the files that git tracks."""
+    listed = subprocess.run(["git", "ls-files", "-z"], check=True, capture_output=True, text=True).stdout
+    return [name for name in listed.split("\0") if name]
 
 
 if __name__ == "__main__":

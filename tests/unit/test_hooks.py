@@ -14,7 +14,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = (".pre-commit-config.yaml", ".yamllint.yaml", ".secrets.baseline", "pyproject.toml", ".gitignore")
+COPIED = (
+    *(".pre-commit-config.yaml", ".yamllint.yaml", ".secrets.baseline", "pyproject.toml", ".gitignore"),
+    "scripts/check-secrets.py",
+)
 DEAD = "http://127.0.0.1:9"  # whoever asks the network is refused at once
 AWS_KEY = "AKIA" + "Z7QNVXH3KWPLM2RT"  # nobody's
 IDENTITY = {
@@ -67,6 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     folder = tmp_path_factory.mktemp("desk")
     shutil.copytree(ROOT / "config", folder / "config")
     for name in COPIED:
+        (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
     desk = Desk(folder)
