@@ -34,8 +34,11 @@ def main() -> int:
         return 2
     _tell("\n".join(summary(document)) + "\n")
     bad = refused(document)
+    on_github = bool(os.environ.get("GITHUB_ACTIONS"))
+    if on_github:
+        print(*map(_annotated, _findings(document)), sep="\n")
     for reason in bad:
-        print(f"::error::{reason}" if os.environ.get("GITHUB_ACTIONS") else f"error: {reason}")
+        print(f"::error::{reason}" if on_github else f"error: {reason}")
     return 1 if bad else 0
 
 
@@ -62,8 +65,18 @@ def summary(document: dict[str, Any]) -> list[str]:
             len(check["findings"]),
         )
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
-    found = [finding for check in document["checks"] for finding in check["findings"]]
+    found = _findings(document)
     return [*lines, "", *(map(_line, found) if found else ["No findings."])]
+
+
+def _findings(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [finding for check in document["checks"] for finding in check["findings"]]
+
+
+def _annotated(finding: dict[str, Any]) -> str:
+    """Return the line that .github/findings-matcher.json looks for."""
+    place = f"{finding['file']}:{finding.get('line') or 1}:{finding.get('column') or 1}"
+    return f"{place}: {finding['severity']}: {finding['rule']}: {' '.join(finding['message'].split())}"
 
 
 def _line(finding: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -173,11 +174,18 @@ def test_summary_of_the_shipped_configuration(config: Path, tmp_path: Path) -> N
 def test_summary_of_a_broken_configuration(config: Path, tmp_path: Path) -> None:
     mappings = config / "model-mappings.yaml"
     mappings.write_text(mappings.read_text().replace("provider: ollama", "provider: 'a|<b>'", 1))
-    done = script("summarize-checks.py", checked(config, tmp_path), GITHUB_ACTIONS="true")
+    summary = tmp_path / "summary.md"
+    path = checked(config, tmp_path)
+    done = script("summarize-checks.py", path, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 1
-    assert "::error::check 5, consistency, is critical and failed" in done.stdout
-    assert "a\\|&lt;b&gt;" in done.stdout
-    assert "<b>" not in done.stdout.replace("&lt;b&gt;", "")
+    assert "::error::check 5, consistency, is critical and failed" in done.stdout.splitlines()
+    matcher = json.loads((ROOT / ".github" / "findings-matcher.json").read_text())["problemMatcher"][0]
+    (pattern,) = matcher["pattern"]
+    seen = [match for line in done.stdout.splitlines() if (match := re.match(pattern["regexp"], line))]
+    assert any("a|<b>" in match[pattern["message"]] and match[pattern["line"]] != "1" for match in seen)
+    text = summary.read_text(encoding="utf-8")
+    assert "a\\|&lt;b&gt;" in text
+    assert "<b>" not in text
 
 
 @pytest.mark.parametrize(
