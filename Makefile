@@ -6,6 +6,7 @@
 #   make lint     style, types, layers, workflows
 #   make coverage the whole test suite, and which lines and branches it does not reach
 #   make ci       the stages of the validate-config workflow, in parallel; INTEGRATION=1 adds the embedded stack
+#   make docs     the documentation as a site, in site/
 #   make dist     wheel and source distribution, tried in an empty environment on every Python that is here
 #   make hooks    the hooks that look at each commit, from now on
 #   make review   what the branch would change, as a reviewer reads it
@@ -37,7 +38,7 @@ ARGS ?=
 # What is installed must come from here, whatever the caller's shell has activated.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: check demo test lint coverage ci $(STAGES) ci-integration dist hooks review oracle bench soak clean help
+.PHONY: check demo test lint coverage ci $(STAGES) ci-integration docs dist hooks review oracle bench soak clean help
 
 check: $(VENV)/.package
 	@$(BIN)/pytest checks/ $(ARGS)
@@ -73,7 +74,15 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports || status=1; \
 	$(BIN)/zizmor --quiet --offline --persona auditor .github || status=1; \
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml || status=1; \
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml || status=1; \
 	exit $$status
+
+# Mermaid, which draws the diagrams, comes with npm where that is; without it they are shown as text.
+docs: $(VENV)/.tools
+	@! command -v npm >/dev/null || [ -d tests/mermaid/node_modules ] || \
+		npm install --prefix tests/mermaid --no-audit --no-fund --ignore-scripts --silent || true
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
+	@echo "site/index.html"
 
 hooks: $(VENV)/.dev
 	@$(BIN)/pre-commit install
@@ -96,7 +105,7 @@ soak: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist site
 
 help:
 	@sed -n 's/^#   make/make/p' $(firstword $(MAKEFILE_LIST))
