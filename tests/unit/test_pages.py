@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,11 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("line", commands())
 def test_command_of_the_documentation_exists(line: str) -> None:
     words = shlex.split(line.rstrip("."))[1:]
-    if len(words) == 1:  # named in a sentence, perhaps without what it needs
+    if words[0] == "COMMAND":
+        assert words[1:] == ["--help"]
+    elif words[0] == "check":  # what it does not know itself goes to pytest
+        assert callable(build_parser().parse_known_args(words)[0].run)
+    elif len(words) == 1:  # named in a sentence, perhaps without what it needs
         with pytest.raises(SystemExit) as ended:
             build_parser().parse_args([*words, "--help"])
         assert ended.value.code == 0
@@ -101,3 +106,14 @@ def test_make_targets_exist() -> None:
         for target in re.findall(r"(?:^ +|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert {"check", "lint", "test"} <= named <= targets
+
+
+def test_layers_of_the_architecture() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = settings["tool"]["importlinter"]["contracts"]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("## Layers")[2].partition("```mermaid\n")[2].partition("```")[0]
+    drawn = [set(label.split(", ")) for label in re.findall(r'\["([^"]+)"\]', picture)]
+    assert drawn == [set(re.findall(r"\w+", layer)) for layer in contract["layers"]]
+    packages = re.findall(r"^\| (`\w+`.*?) \|", page, re.MULTILINE)
+    assert {name for row in packages for name in re.findall(r"`(\w+)`", row)} <= set().union(*drawn)
