@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.walkthrough import PAGES, ROOT, blocks_of, edit, is_as_shown, scratch_repository, shell, steps_of
+from tests.walkthrough import (
+    PAGES,
+    ROOT,
+    Block,
+    blocks_of,
+    edit,
+    is_as_shown,
+    scratch_repository,
+    shell,
+    steps_of,
+)
 
 OFFLINE = [
     page
@@ -30,6 +40,22 @@ def test_page_can_be_followed(page: Path, tmp_path: Path) -> None:
         assert "Traceback" not in done.stdout + done.stderr, where + done.stderr
         if step.prints is not None:
             assert is_as_shown(step.prints, done.stdout), where + done.stdout
+
+
+def test_the_readme_shows_a_real_run(tmp_path: Path) -> None:
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").partition("    $ cp ")[2]
+    commands = ["cp " + shown.partition("\n")[0], *re.findall(r"^    \$ (.*)$", shown, re.MULTILINE)[:2]]
+    script = "\n".join(commands).replace(".venv/bin/", "")
+    block = Block(line=0, what="runnable", argument="", language="sh", text=f"export COLUMNS=80\n{script}\n")
+    done = shell(block, scratch_repository(tmp_path / "repository"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    told, readme = (
+        re.search(r"^ *=+ FAILURES =+$.*^ *11 checks:[^\n]*$", text, re.MULTILINE | re.DOTALL)
+        for text in (done.stdout, shown)
+    )
+    assert told is not None
+    assert readme is not None
+    assert told[0].splitlines() == [line.removeprefix("    ") for line in readme[0].splitlines()]
 
 
 def test_every_marker_is_above_a_block() -> None:
