@@ -62,9 +62,10 @@ def steps(name: str) -> Iterator[Step]:
             )
 
 
-def run_steps(name: str, clone: Path, *, without: tuple[str, ...], given: dict[str, str]) -> bool:
+def run_steps(
+    name: str, clone: Path, summary: Path, *, without: tuple[str, ...], given: dict[str, str]
+) -> bool:
     """Run the commands of a workflow in a clone; return whether all went well."""
-    summary = clone.parent / "summary.md"
     runner = {"GITHUB_ACTIONS": "true", "CI": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     good = True
     for step in steps(name):
@@ -95,12 +96,15 @@ def main() -> int:
         metavar="NAME=VALUE",
         help="what an expression of a step's env would give; empty without it",
     )
+    parser.add_argument("--into", type=Path, metavar="DIR", help="a clone that is there, for a second run")
     options = parser.parse_args()
     given = dict(pair.split("=", 1) for pair in options.env)
     with tempfile.TemporaryDirectory(prefix="workflow-") as scratch:
-        clone = Path(scratch) / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        good = run_steps(options.workflow, clone, without=tuple(options.without), given=given)
+        clone = options.into or Path(scratch) / "clone"
+        if not options.into:
+            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        summary = Path(scratch) / "summary.md"
+        good = run_steps(options.workflow, clone, summary, without=tuple(options.without), given=given)
     print(f"{options.workflow}: {'every command ended with 0' if good else 'a command failed'}")
     return 0 if good else 1
 
