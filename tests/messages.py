@@ -63,18 +63,16 @@ def messages() -> list[Message]:
 def _told(scope: ast.AST) -> Iterator[ast.expr]:
     """Yield what a function raises errors with, or prints to stderr."""
     for node in ast.walk(scope):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            name = ast.unparse(node.exc.func).rpartition(".")[2]
-            if name not in _BUILT_IN:
-                yield from node.exc.args[_TEXT_AT.get(name, slice(None))]
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            to_stderr = called == "print" and any(
-                word.arg == "file" and "stderr" in ast.unparse(word.value) for word in node.keywords
-            )
-            name = called.rpartition(".")[2]
-            if to_stderr or called.endswith(("err.print", "super().__init__")) or name in _PRINTERS:
-                yield from node.args[_TEXT_AT.get(name, slice(None))]
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        name = called.rpartition(".")[2]
+        is_error = name.endswith(("Error", "Refused", "StopRun", "Failed")) and name not in _BUILT_IN
+        to_stderr = called == "print" and any(
+            word.arg == "file" and "stderr" in ast.unparse(word.value) for word in node.keywords
+        )
+        if is_error or to_stderr or called.endswith(("err.print", "super().__init__")) or name in _PRINTERS:
+            yield from node.args[_TEXT_AT.get(name, slice(None))]
 
 
 def _texts(
@@ -84,7 +82,9 @@ def _texts(
     if isinstance(value, ast.Constant):
         return [value.value] if isinstance(value.value, str) else []
     if isinstance(value, ast.JoinedStr):
-        return ["".join(each.value if isinstance(each, ast.Constant) else "..." for each in value.values)]
+        return [
+            "".join(str(each.value) if isinstance(each, ast.Constant) else "..." for each in value.values)
+        ]
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
         left = _texts(value.left, scope, functions, depth) or ["..."]
         right = _texts(value.right, scope, functions, depth) or ["..."]
@@ -94,8 +94,16 @@ def _texts(
     further: list[ast.AST] = []
     if isinstance(value, ast.IfExp):
         further = [value.body, value.orelse]
-    elif isinstance(value, ast.BoolOp):
+    elif isinstance(value, ast.BoolOp | ast.Dict):
         further = list(value.values)
+    elif isinstance(value, ast.List | ast.Tuple):
+        further = list(value.elts)
+    elif isinstance(value, ast.ListComp | ast.GeneratorExp):
+        further = [value.elt]
+    elif isinstance(value, ast.Subscript | ast.Starred):
+        further = [value.value]
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "join":
+        further = list(value.args)
     elif isinstance(value, ast.Name):
         further = [
             node.value
@@ -120,7 +128,7 @@ def _clean(text: str) -> str:
 
 def literals() -> set[str]:
     """Return all texts of the package: also those that reach the user by a longer way."""
-    found = set()
+    found: set[str] = set()
     for file in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
