@@ -155,6 +155,7 @@ ci-secrets: $(VENV)/.tools
 
 ci-docs: $(VENV)/.tools
 	@echo "== stage 5: documentation in step"
+	$(ANNOTATE)
 	@$(BIN)/python scripts/check-docs.py
 
 ci-generated: $(VENV)/.tools
