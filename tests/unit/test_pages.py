@@ -117,3 +117,12 @@ def test_layers_of_the_architecture() -> None:
     assert drawn == [set(re.findall(r"\w+", layer)) for layer in contract["layers"]]
     packages = re.findall(r"^\| (`\w+`.*?) \|", page, re.MULTILINE)
     assert {name for row in packages for name in re.findall(r"`(\w+)`", row)} <= set().union(*drawn)
+
+
+def test_overview_lists_every_page() -> None:
+    overview = ROOT / "docs" / "index.md"
+    listed = {
+        (overview.parent / target).resolve() for target in LINK.findall(overview.read_text(encoding="utf-8"))
+    }
+    pages = {page for page in PAGES if ".serena" not in page.parts} - {overview, ROOT / "README.md"}
+    assert pages <= listed
