@@ -44,7 +44,10 @@ def wildcard_of(pattern: str) -> Wildcard:
 
     Raises InexpressibleError with the reason where there is none, and re.error where it does not compile.
     """
-    re.compile(pattern)
+    try:
+        re.compile(pattern)
+    except (OverflowError, RecursionError) as error:  # it is too large or too deep for Python
+        raise re.error(str(error), pattern) from None
     parts: list[str] = []
     wider: str | None = None
     ended = False

@@ -1,0 +1,124 @@
+"""The corners of the offline rules: rarer forms of a trouble that each has one example on disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import pytest_aibackend.rules  # noqa: F401 # registers the rules
+from pytest_aibackend.findings import Finding
+from pytest_aibackend.rules.registry import evaluate
+from pytest_aibackend.sources.backend import load_backend
+
+BASE = Path(__file__).parents[1] / "examples" / "base"
+PATTERNS = "\npatterns:\n  - pattern: '{}'\n    provider: ollama\n"
+CLOUD = """
+  cloud:
+    type: openai
+    base_url: https://api.openai.com/v1
+    env_var: {}
+    models:
+      - name: gpt-x
+        context_length: 1000
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A copy of the base configuration."""
+    return Path(shutil.copytree(BASE, tmp_path / "config"))
+
+
+def findings(config: Path) -> list[Finding]:
+    """What the offline rules find, each rule and message once."""
+    results = evaluate(load_backend(config)).values()
+    assert [result.crash for result in results if result.crash] == []
+    found = {
+        (each.rule, each.message): each
+        for result in results
+        for subject in result.findings.values()
+        for each in subject
+    }
+    return list(found.values())
+
+
+def edit(config: Path, name: str, old: str, new: str) -> None:
+    path = config / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text or not old
+    path.write_text(text.replace(old, new, 1) if old else text + new, encoding="utf-8")
+
+
+GATEWAY, MAPPINGS, PORTS, PROVIDERS = "gateway.yaml", "model-mappings.yaml", "ports.yaml", "providers.yaml"
+URL = "url: http://127.0.0.1:4000"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        (GATEWAY, URL, "url: ftp://127.0.0.1", ("gateway-url", "begins with ftp://")),
+        (GATEWAY, URL, "url: http://me:pw@127.0.0.1:4000", ("gateway-url", "carries credentials")),
+        (GATEWAY, URL, "url: http://127.0.0.1:4001", ("gateway-url", "has port 4001")),
+        (PORTS, "port: 4000", "port: 4005", ("gateway-url", "4005")),
+        (PROVIDERS, "http://127.0.0.1:8001", "http://[::1", ("malformed-url", "brackets")),
+        (PROVIDERS, "http://127.0.0.1:8001", "http://a_b!c:8001", ("malformed-url", "no server can have")),
+        (PROVIDERS, "http://127.0.0.1:8001", "http://here:80:01", ("malformed-url", "more than one port")),
+        (PROVIDERS, "http://127.0.0.1:8001", "http://here:99999", ("malformed-url", "port 99999")),
+        (MAPPINGS, "", PATTERNS.format("a{99999999999}"), ("pattern-syntax", "does not compile: the rep")),
+        (
+            MAPPINGS,
+            "",
+            PATTERNS.format("(" * 3000 + ")" * 3000),
+            ("pattern-syntax", "does not compile: maximum"),
+        ),
+        (
+            MAPPINGS,
+            "      - llama3.1:8b\n  coder",
+            "      - ' '\n  coder",
+            ("unknown-model", "without a name"),
+        ),
+        (
+            MAPPINGS,
+            "    preferred_models:",
+            "    fallback: code\n    preferred_models:",
+            ("self-fallback", "'code'"),
+        ),
+        (PROVIDERS, "", CLOUD.format("sk-no-name"), ("wrong-format", "env_var")),
+    ],
+)
+def test_corner(config: Path, name: str, old: str, new: str, expected: tuple[str, str]) -> None:
+    edit(config, name, old, new)
+    rule, said = expected
+    found = findings(config)
+    assert [each for each in found if each.rule == rule and said in each.message], found
+
+
+def test_the_gateways_port_without_its_file(config: Path) -> None:
+    (config / GATEWAY).unlink()
+    edit(config, PORTS, "port: 4000", "port: 4005")
+    (found,) = [each for each in findings(config) if each.rule == "gateway-url"]
+    assert found.location.file.endswith(PORTS)
+    assert "deploy.url without gateway.yaml" in found.message
+
+
+def test_a_variable_in_a_wrong_form_is_one_finding(config: Path) -> None:
+    edit(config, PROVIDERS, "", CLOUD.format("sk-no-name"))
+    about = [each for each in findings(config) if "env_var" in each.message]
+    assert [each.rule for each in about] == ["wrong-format"]
+    assert "sk-no-name" not in str(about)
+
+
+def test_a_secret_in_the_file_is_told_once(config: Path) -> None:
+    edit(config, GATEWAY, "os.environ/LITELLM_MASTER_KEY", "Wq8-tr4in-7Lamp-9cloud")
+    rules = [each.rule for each in findings(config)]
+    assert rules.count("literal-secret") == 1
+    assert not {"master-key-literal", "master-key-weak"} & set(rules)
+
+
+def test_unreadable_providers_are_not_blamed_on_those_who_name_them(config: Path) -> None:
+    edit(config, PROVIDERS, "  vllm:\n    type: vllm", "  vllm: 7\n  other:\n    type: vllm")
+    rules = {each.rule for each in findings(config)}
+    assert "unknown-provider" not in rules
+    assert "wrong-type" in rules
