@@ -60,7 +60,7 @@ coverage: $(VENV)/.dev
 	@status=0; \
 	$(BIN)/coverage run -m pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
 	$(BIN)/coverage run -m pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
-	$(BIN)/coverage combine --quiet; \
+	$(BIN)/coverage combine --quiet || status=$$?; \
 	$(BIN)/coverage report; \
 	exit $$status
 
