@@ -77,3 +77,20 @@ def test_refusals_are_those_of_the_table(model: str, key: str | None, embedded_s
     )
     assert answer.status_code in ({400} if key is None else {400, 401, 500}), answer.text
     assert ("Invalid model name" if key is None else "No connected db.") in answer.text
+
+
+def test_answers_come_from_the_cache_unless_asked_anew(embedded_stack: EmbeddedStack) -> None:
+    def ask(**more: object) -> httpx.Response:
+        answer = httpx.post(
+            f"{embedded_stack.gateway_url}/v1/chat/completions",
+            headers=embedded_stack.headers,
+            json={"model": MODEL, "messages": [{"role": "user", "content": "cached?"}], **more},
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    first, second = ask(), ask()
+    assert "x-litellm-cache-key" in second.headers
+    assert second.json()["id"] == first.json()["id"]
+    assert ask(cache={"no-cache": True}).json()["id"] != first.json()["id"]
