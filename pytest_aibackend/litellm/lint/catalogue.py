@@ -78,6 +78,8 @@ RULE_MODULES: Final = (
     "modules",
     "guardrails",
     "database",
+    "times",
+    "needs",
     "health_checks",
     "exposure",
 )
