@@ -72,6 +72,7 @@ RULE_MODULES: Final = (
     "groups",
     "weights",
     "router",
+    "routing_groups",
     "cache",
     "budgets",
     "callbacks",
