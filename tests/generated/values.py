@@ -106,7 +106,7 @@ def _mapping(schema: Schema, definition: Mapping[str, Any], depth: int) -> st.Se
         inner = definition.get("additionalProperties")
         values = _value(schema, inner, "", depth + 1) if isinstance(inner, dict) else WORDS
         return st.dictionaries(WORDS, values, min_size=definition.get("minProperties", 0), max_size=1)
-    required = [name for name in known if _is_required(known[name])]
+    required = [*definition.get("required", ()), *(name for name in known if _is_required(known[name]))]
     inside = {name: _deferred(schema, known[name], name, depth + 1) for name in known}
 
     def chosen(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
