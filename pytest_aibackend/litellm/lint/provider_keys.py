@@ -13,7 +13,7 @@ from pytest_aibackend.litellm.lint.providers import provider_of, resolved
 from pytest_aibackend.litellm.lint.served import served_by
 from pytest_aibackend.sources.addresses import address_of
 
-__all__ = ["api_key_misspelt", "api_key_missing", "credential_unknown"]
+__all__ = ["api_key_missing", "api_key_misspelt", "credential_unknown"]
 
 # Providers whose client refuses to ask without a key, and the variables that may hold it.
 _KEYS: Final = {
