@@ -101,7 +101,8 @@ soak: export AIBACKEND_SOAK = 1
 soak: $(VENV)/.dev
 	@$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS)
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
-		echo "soak: round $$round of $(SOAK_ROUNDS)"; $(BIN)/pytest tests/stack $(ARGS); \
+		echo "soak: round $$round of $(SOAK_ROUNDS)"; \
+		$(BIN)/pytest tests/stack -n 2 --dist loadfile $(ARGS); \
 	done
 
 clean:

@@ -19,6 +19,7 @@ __all__ = ["ENVIRONMENT", "Generated", "configs", "drawn_keys", "render", "untyp
 
 ENVIRONMENT: Final = {
     "LITELLM_MASTER_KEY": "sk-6b0c9e1d4f7a8352",
+    "LITELLM_ENVIRONMENT": "production",
     "REDIS_PORT": "6379",
     **VARIABLES,
 }

@@ -50,9 +50,7 @@ _FORMS: Final[Mapping[Key, st.SearchStrategy[Any]]] = {
     ("router_settings", "provider_budget_config"): st.dictionaries(
         st.sampled_from(["openai", "anthropic"]), _BUDGET, max_size=2
     ),
-    # One of the words of a class that the signature does not name.
-    ("cache_params", "semantic_cache_scope"): st.sampled_from(["key", "end_user"]),
-    # A path and a target are needed, though the class has one of them optional.
+    # A path and an address, not any texts.
     ("general_settings", "pass_through_endpoints"): st.just(
         [{"path": "/other", "target": "http://127.0.0.1:8000"}]
     ),
@@ -60,16 +58,15 @@ _FORMS: Final[Mapping[Key, st.SearchStrategy[Any]]] = {
     ("general_settings", "spend_logs_metadata_fields"): st.just({"exclude": ["user_api_key_alias"]}),
     # The services that LiteLLM sends alerts to.
     ("general_settings", "alerting"): st.just(["slack"]),
-    # LiteLLM makes a number of it, also of nothing.
-    ("litellm_settings", "max_budget"): _NUMBERS,
-    ("litellm_settings", "max_internal_user_budget"): _NUMBERS,
-    ("litellm_settings", "default_max_internal_user_budget"): _NUMBERS,
-    ("litellm_settings", "max_ui_session_budget"): _NUMBERS,
+    # A class that is made of each when LiteLLM starts.
+    ("general_settings", "team_metadata_schema"): st.just([{"key": "cost_center"}]),
+    # What the gateway of these tests has in LITELLM_ENVIRONMENT, alone or among others.
+    ("model_info", "supported_environments"): st.sampled_from([["production"], ["staging", "production"]]),
     # Seconds: a number, or a text that is one.
     ("litellm_params", "timeout"): _NUMBERS | _NUMBERS.map(str),
     ("litellm_params", "stream_timeout"): _NUMBERS | _NUMBERS.map(str),
     ("litellm_params", "request_timeout"): _NUMBERS,
-    # A whole number, which no class declares.
+    # A whole number, which may be written as 3.0.
     ("litellm_params", "max_agentic_loops"): _NUMBERS,
 }
 # Keys whose values are names of model groups.
@@ -81,6 +78,7 @@ _NAMES: Final = frozenset(
     }
 )
 _RETRIES: Final = ("router_settings", "model_group_retry_policy")
+_GROUPS: Final = ("router_settings", "routing_groups")
 
 # Keys that configs are not given, by section and by reason.
 _LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
@@ -103,14 +101,11 @@ _LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
         " litellm_key_header_name",
     },
     "what stands in it no class declares": {
-        "general_settings": "search_tools team_metadata_schema",
+        "general_settings": "search_tools",
         "litellm_settings": "guardrails default_team_settings",
-        "litellm_params": "dataSources",
-        "router_settings": "routing_groups",
     },
     "keeps the tests themselves out": {"general_settings": "allowed_routes"},
     "lets everybody in": {"general_settings": "dangerously_permit_weak_or_unset_master_key"},
-    "drops the deployment where LITELLM_ENVIRONMENT is another": {"model_info": "supported_environments"},
     "must be in credential_list": {"litellm_params": "litellm_credential_name"},
 }
 OMITTED: Final[Mapping[Key, str]] = {
@@ -123,7 +118,7 @@ OMITTED: Final[Mapping[Key, str]] = {
 
 def has_meaning(key: Key) -> bool:
     """Say whether the values of a key are not those of its type."""
-    return key in _FORMS or key in _NAME or key in _NAMES or key == _RETRIES
+    return key in _FORMS or key in _NAME or key in _NAMES or key in (_RETRIES, _GROUPS)
 
 
 def meaning_of(key: Key, groups: Sequence[str]) -> st.SearchStrategy[Any] | None:
@@ -135,4 +130,9 @@ def meaning_of(key: Key, groups: Sequence[str]) -> st.SearchStrategy[Any] | None
     if key == _RETRIES:
         policy = st.fixed_dictionaries({"TimeoutErrorRetries": st.integers(0, 5)})
         return st.dictionaries(st.sampled_from(groups), policy, max_size=1)
+    if key == _GROUPS:
+        members = st.lists(st.sampled_from(groups), min_size=1, unique=True)
+        together = {"group_name": st.just("together"), "models": members}
+        strategy = {"routing_strategy": st.sampled_from(["simple-shuffle", "least-busy"])}
+        return st.lists(st.fixed_dictionaries(together | strategy), max_size=1)
     return _FORMS.get(key)

@@ -32,7 +32,8 @@ def value_of(schema: Schema, definition: Mapping[str, Any], name: str) -> st.Sea
 def _value(
     schema: Schema, definition: Mapping[str, Any], name: str, depth: int, *, listed: bool = False
 ) -> st.SearchStrategy[Any]:
-    if "$ref" in definition:
+    is_class = "$ref" in definition
+    if is_class:
         definition = schema.definition(definition["$ref"])
     branches = [branch for branch in definition.get("anyOf", ()) if not _is_reference(branch)]
     if branches:
@@ -43,7 +44,7 @@ def _value(
     types = [given] if isinstance(given, str) else [kind for kind in given if kind != "null"]
     values = [_of_type(kind, schema, definition, name, depth, listed=listed) for kind in types]
     # Nothing is "not set", which is seldom of interest; an item of a list is there or not.
-    may_be_null = "null" in given and not listed
+    may_be_null = "null" in given and not listed and not is_class  # its key says whether it may be nothing
     return st.one_of([*values, *values, *values, *values, st.none()]) if may_be_null else st.one_of(values)
 
 
@@ -105,7 +106,7 @@ def _mapping(schema: Schema, definition: Mapping[str, Any], depth: int) -> st.Se
         inner = definition.get("additionalProperties")
         values = _value(schema, inner, "", depth + 1) if isinstance(inner, dict) else WORDS
         return st.dictionaries(WORDS, values, min_size=definition.get("minProperties", 0), max_size=1)
-    required = [name for name in known if _is_required(known[name])]
+    required = [*definition.get("required", ()), *(name for name in known if _is_required(known[name]))]
     inside = {name: _deferred(schema, known[name], name, depth + 1) for name in known}
 
     def chosen(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:

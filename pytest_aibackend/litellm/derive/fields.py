@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import types
 import typing
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from pytest_aibackend.litellm.derive import source
 from pytest_aibackend.litellm.derive.annotations import Types, bounds, is_typed_dict, json_value
 from pytest_aibackend.litellm.derive.routes import Read, Route
 
-__all__ = ["Key", "Section", "hints_of"]
+__all__ = ["Key", "Section", "hints_of", "needed_of"]
 
 _READS: Final = 2  # places named for a key: where it is declared, and where it is read first
 _LONG: Final = 60  # a longer default is a table
@@ -151,6 +152,15 @@ def fields_of(owner: type) -> dict[str, tuple[Any, Any, dict[str, Any]]]:
         default = ... if info.is_required() or info.default_factory is not None else info.default
         found[info.alias or name] = (info.annotation, default, bounds(info.metadata))
     return found
+
+
+def needed_of(owner: type) -> list[str]:
+    """Return the fields without which pydantic refuses a value; null is "not set" in a config."""
+    return sorted(
+        info.alias or name
+        for name, info in typing.cast("Any", owner).model_fields.items()
+        if info.is_required() and types.NoneType not in typing.get_args(info.annotation)
+    )
 
 
 def _converted(owner: type) -> set[str]:

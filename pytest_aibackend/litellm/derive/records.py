@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pytest_aibackend.litellm.derive import source
 from pytest_aibackend.litellm.derive.annotations import Types, is_typed_dict
-from pytest_aibackend.litellm.derive.fields import Section
+from pytest_aibackend.litellm.derive.fields import Section, needed_of
 from pytest_aibackend.litellm.derive.routes import ANY, ITEM, Read, Route
 
 __all__ = ["collect", "definition"]
@@ -41,6 +41,8 @@ def collect(types: Types, definitions: dict[str, Any], reads: dict[Route, Read])
             for route in routes[name]:
                 section.add_reads(reads, route)
             found[name] = definition(section, name, _fate(owner))
+            if _fate(owner) != "stored" and (needed := needed_of(owner)):  # else it may come from elsewhere
+                found[name]["required"] = needed
             place = source.class_place(owner)
             found[name]["x-litellm"]["reads"] = [place] if place else []
         due = _referred(found) - set(found) - set(definitions)

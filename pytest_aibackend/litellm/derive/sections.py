@@ -144,7 +144,7 @@ def cache_params(types: Types, reads: Reads) -> Section:
 
 def deployment(types: Types, reads: Reads) -> Section:
     """Return the keys of one entry of model_list."""
-    section = Section(types)
+    section = Section(types, lax=True)
     section.add_class(find("types.router:Deployment"))
     section.add_class(find("types.router:DeploymentTypedDict"))
     section.add_reads(reads, ("model_list", ITEM))
@@ -179,9 +179,10 @@ def litellm_params(types: Types, reads: Reads) -> Section:
 
 def model_info(types: Types, reads: Reads) -> Section:
     """Return what is known about a model: ModelInfo, and the fields of LiteLLM's own model table."""
-    section = Section(types)
+    section = Section(types, lax=True)
     section.add_class(find("types.router:ModelInfo"), without=("id",))
     section.add("id", str | int, place=source.field_place(find("types.router:ModelInfo"), "id"))
+    section.lax = False  # what follows is no class of pydantic's
     section.add_class(find("types.utils:ModelInfo"))
     section.add_class(find("types.utils:ModelInfoBase"))
     section.add_reads(reads, ("model_list", ITEM, "model_info"))

@@ -167,13 +167,16 @@ def cache_incomplete(context: LintContext) -> Iterator[LintProblem]:
     """The cache lacks a parameter that its type cannot do without.
 
     LiteLLM does not start, or nothing is ever cached: a semantic cache needs its `similarity_threshold`,
-    one in a bucket the bucket's name. What may come from a variable is looked for only where the
-    environment is known.
+    one in a bucket the bucket's name, one behind Redis sentinels the `service_name`. What may come from a
+    variable is looked for only where the environment is known.
     """
-    kind = _type(context) or ""
-    for key, variables in _NEEDED.get(kind, {}).items():
+    kind, params = _type(context) or "", _params(context)
+    needed = dict(_NEEDED.get(kind, {}))
+    if kind == "redis" and params.get("sentinel_nodes") and not params.get("url"):
+        needed["service_name"] = ("REDIS_SERVICE_NAME",)
+    for key, variables in needed.items():
         may_be_set = variables and (context.environment is None or _is_any_set(context, variables))
-        if _params(context).get(key) is None and not may_be_set:
+        if params.get(key) is None and not may_be_set:
             yield LintProblem(
                 path=(*_PARAMS, key),
                 message=f"a cache of type {kind} needs {key}: without it nothing is cached",

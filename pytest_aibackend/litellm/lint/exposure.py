@@ -28,6 +28,7 @@ _FIELD: Final = re.compile(
 _NO_SECRETS: Final = frozenset(
     {"eos_token", "bos_token", "pad_token", "page_token", "stop_token", "next_token"}
 )
+_TAGS: Final = frozenset({"team_metadata_schema", "aws_session_tags"})  # where `key` is a name
 _PASSWORDS: Final = re.compile(r"passw(or)?d|passphrase|secret", re.IGNORECASE)
 _FILE: Final = re.compile(r"(~|\.{1,2})?(/[\w.-]+){2,}")  # of a certificate, or of a mounted secret
 # What documentation has in the place of a key: sk-1234, <your-key>, my-api-key, sk-..., {{ key }}.
@@ -104,7 +105,12 @@ def unencrypted_key(context: LintContext) -> Iterator[LintProblem]:
 
 def _is_field_of_secret(path: Path, text: str) -> bool:
     field = next((step for step in reversed(path) if isinstance(step, str)), "")
-    if field in _NO_SECRETS or not _FIELD.search(field) or not is_secret_key(field):
+    if (
+        field in _NO_SECRETS
+        or not _TAGS.isdisjoint(path)
+        or not _FIELD.search(field)
+        or not is_secret_key(field)
+    ):
         return False
     value = text.strip()
     if not value or is_placeholder(value) or _EXAMPLE.fullmatch(value) or _FILE.fullmatch(value):

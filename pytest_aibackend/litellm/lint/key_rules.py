@@ -161,10 +161,11 @@ def wrong_key_type(context: LintContext) -> Iterator[LintProblem]:
 def missing_key(context: LintContext) -> Iterator[LintProblem]:
     """A mapping lacks a key without which LiteLLM cannot use it.
 
-    A deployment needs a `model_name`, a guardrail its name and `litellm_params`: LiteLLM refuses to start.
+    A deployment needs a `model_name`, a guardrail its name and `litellm_params`, a routing group its models:
+    LiteLLM refuses to start, or drops the deployment. A pass-through endpoint without `target` is not served.
     """
     for departure in departures_of(context, Kind.MISSING):
-        if departure.path[0] == "model_list" and departure.key != "model_name":
+        if departure.section in ("deployment", "litellm_params") and departure.key != "model_name":
             continue  # deployment-without-model speaks of them
         yield LintProblem(
             path=departure.path,

@@ -13,7 +13,7 @@ from pytest_aibackend.litellm.lint.providers import provider_of, resolved
 from pytest_aibackend.litellm.lint.served import served_by
 from pytest_aibackend.sources.addresses import address_of
 
-__all__ = ["api_key_missing", "credential_unknown"]
+__all__ = ["api_key_missing", "api_key_misspelt", "credential_unknown"]
 
 # Providers whose client refuses to ask without a key, and the variables that may hold it.
 _KEYS: Final = {
@@ -71,6 +71,8 @@ def api_key_missing(context: LintContext) -> Iterator[LintProblem]:
     if settings.get("api_key") or settings.get("openai_key"):
         return
     for deployment in context.document.deployments:
+        if "apikey" in deployment.params:
+            continue  # api-key-misspelt speaks of it
         provider = provider_of(context, deployment)
         has_server = _has_server(context, deployment)
         variables = _KEYS.get(provider or "") or _CLOUD_KEYS.get(provider or "", ())
@@ -83,6 +85,24 @@ def api_key_missing(context: LintContext) -> Iterator[LintProblem]:
             is_sure = provider in _KEYS or not has_server
             fate = f"and {variables[0]} is not set: every request fails"
             yield _problem(deployment, fate, Severity.ERROR if is_sure else Severity.WARNING)
+
+
+@lint_rule("api-key-misspelt", where="main.py, completion: watsonx; llms/watsonx/common_utils.py (1.106.2)")
+def api_key_misspelt(context: LintContext) -> Iterator[LintProblem]:
+    """A deployment has its key under `apikey`, which LiteLLM reads for watsonx only.
+
+    It asks without the key, and sends `apikey` to the provider among the parameters of each request. Write
+    `api_key`.
+    """
+    for deployment in context.document.deployments:
+        provider = provider_of(context, deployment)
+        if "apikey" in deployment.params and provider is not None and "watsonx" not in provider:
+            yield LintProblem(
+                path=deployment.at("apikey"),
+                message=f"a deployment of {deployment.label!r} has its key under apikey,"
+                " which LiteLLM reads for watsonx only",
+                hint="write api_key",
+            )
 
 
 @lint_rule("credential-unknown", where="router.py, _add_deployment: litellm_credential_name (1.106.2)")

@@ -40,6 +40,15 @@ _NOUNS: Final = {
     "date": "a date",
 }
 _TIMES: Final = ("created_at", "updated_at", "ptu_effective_from", "ptu_effective_to")  # in model_info
+# Keys of litellm_settings that LiteLLM puts to use as they are.
+_NEVER_NULL: Final = frozenset(
+    {
+        *("max_budget", "max_internal_user_budget", "default_max_internal_user_budget"),
+        *("callbacks", "success_callback", "failure_callback", "audit_log_callbacks", "post_call_rules"),
+        *("custom_provider_map", "default_team_settings", "guardrails", "responses"),
+        *("model_group_settings", "priority_reservation_settings", "upperbound_key_generate_params"),
+    }
+)
 _IN_MODEL_INFO: Final = 4  # steps: model_list, which, model_info, key
 
 
@@ -59,8 +68,8 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
         if departure.path[:1] == ("include",) or (len(departure.path) > 2 and departure.path[1] in _SHAPED):
             continue  # include-shape, alias-shape and fallback-shape speak of them
         key = departure.path[-1] if departure.path else None
-        if key in _TIMES and isinstance(departure.value, dt.date):
-            continue
+        if key in _TIMES and isinstance(departure.value, (dt.date, int, float)):
+            continue  # a number is one of seconds
         wanted = " or ".join(_NOUNS[kind] for kind in departure.wanted)
         yield LintProblem(
             path=departure.path,
@@ -110,6 +119,24 @@ def value_out_of_range(context: LintContext) -> Iterator[LintProblem]:
             message=f"{dotted(departure.path)} is {departure.value}, and must be {departure.wanted[0]}",
             hint=f"write a number that is {departure.wanted[0]}",
         )
+
+
+@lint_rule("unusable-null", where="proxy/proxy_server.py, load_config: litellm_settings (1.106.2)")
+def unusable_null(context: LintContext) -> Iterator[LintProblem]:
+    """A key has nothing behind it, where LiteLLM wants a value.
+
+    Most keys may be left empty. Of these LiteLLM makes a number, a list or an object, and refuses to start:
+    the budgets, the lists of callbacks and a few more under `litellm_settings`. Remove the key, or give it a
+    value.
+    """
+    settings = context.document.section("litellm_settings")
+    for key in sorted(_NEVER_NULL & context.schema.section("litellm_settings").keys.keys()):
+        if key in settings and settings[key] is None:
+            yield LintProblem(
+                path=("litellm_settings", key),
+                message=f"{key} has no value: LiteLLM does not start",
+                hint=f"give {key} a value, or remove it",
+            )
 
 
 def _allowed(schema: Schema, departure: Departure) -> tuple[Any, ...]:
