@@ -107,6 +107,7 @@ _LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
     "keeps the tests themselves out": {"general_settings": "allowed_routes"},
     "lets everybody in": {"general_settings": "dangerously_permit_weak_or_unset_master_key"},
     "must be in credential_list": {"litellm_params": "litellm_credential_name"},
+    "another provider's, which reads it in the place of api_key": {"litellm_params": "apikey"},
 }
 OMITTED: Final[Mapping[Key, str]] = {
     (section, key): reason

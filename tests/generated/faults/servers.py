@@ -54,6 +54,7 @@ def address_without_scheme(hand: Hand) -> Path:
 def no_address(hand: Hand) -> Path:
     path, params = hand.server(hand.one_of(["hosted_vllm", "lm_studio", "ollama_chat"]), "")
     del params["api_base"]
+    hand.data.get("litellm_settings", {}).pop("api_base", None)  # which would do for all
     return (*path, "api_base")
 
 
