@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Location, suggest
 from pytest_aibackend.findings import Path as Steps
-from pytest_aibackend.importer.words import REFERENCE
 from pytest_aibackend.litellm.lint.document import LintDocument
 from pytest_aibackend.litellm.lint.includes import read_regular_file
 from pytest_aibackend.litellm.plan.passthrough import OWN_SECTIONS
 from pytest_aibackend.litellm.schema import load_schema
+from pytest_aibackend.sources.references import REFERENCE
 
 __all__ = [
     "HalfDoneError",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted, nearness_of
-from pytest_aibackend.litellm.lint.document import FALLBACK_KINDS
+from pytest_aibackend.litellm.lint.entries import FALLBACK_KINDS, MOMENTS
 from pytest_aibackend.litellm.lint.shape import Departure, Kind, type_name
 from pytest_aibackend.litellm.schema import Schema
 from pytest_aibackend.sources.secrets import is_secret_key, show_value
@@ -39,7 +39,6 @@ _NOUNS: Final = {
     "null": "nothing",
     "date": "a date",
 }
-_TIMES: Final = ("created_at", "updated_at", "ptu_effective_from", "ptu_effective_to")  # in model_info
 # Keys of litellm_settings that LiteLLM puts to use as they are.
 _NEVER_NULL: Final = frozenset(
     {
@@ -68,7 +67,7 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
         if departure.path[:1] == ("include",) or (len(departure.path) > 2 and departure.path[1] in _SHAPED):
             continue  # include-shape, alias-shape and fallback-shape speak of them
         key = departure.path[-1] if departure.path else None
-        if key in _TIMES and isinstance(departure.value, (dt.date, int, float)):
+        if key in MOMENTS and isinstance(departure.value, (dt.date, int, float)):
             continue  # a number is one of seconds
         wanted = " or ".join(_NOUNS[kind] for kind in departure.wanted)
         yield LintProblem(
@@ -88,7 +87,6 @@ def unknown_value(context: LintContext) -> Iterator[LintProblem]:
     LiteLLM refuses to start, drops the deployment, or goes on as if nothing had been set. Write one of the
     values that the message names.
     """
-    near = nearness_of(context)
     for departure in departures_of(context, Kind.VALUE):
         key = departure.path[-1]
         allowed = _allowed(context.schema, departure)
@@ -96,12 +94,11 @@ def unknown_value(context: LintContext) -> Iterator[LintProblem]:
         if departure.value in allowed or (in_guardrail and str(departure.value).lower() in allowed):
             continue
         texts = [each for each in allowed if isinstance(each, str)]
-        meant = near.find(departure.value, texts) if isinstance(departure.value, str) else None
         yield LintProblem(
             path=departure.path,
             message=f"{dotted(departure.path)} is {show_value(key, departure.value)};"
             f" LiteLLM knows {listed(allowed, shown=12)}",
-            hint=f"did you mean {meant!r}?" if meant else "write one of these",
+            hint=nearness_of(context).hint(departure.value, texts, otherwise="write one of these"),
             severity=Severity.WARNING if _is_kept(context, departure) else None,
         )
 
@@ -163,8 +160,8 @@ def _is_kept(context: LintContext, departure: Departure) -> bool:
     if departure.on_unknown != "stored" or len(departure.path) != _IN_MODEL_INFO:
         return departure.on_unknown == "stored"
     key = context.schema.section(departure.section).keys.get(str(departure.path[-1]))
-    is_declared = key is not None and any(place.startswith("types/router.py") for place in key.reads)
-    return not is_declared or departure.wanted == ("boolean",)  # for which pydantic takes many words
+    takes_words = departure.wanted == ("boolean",)  # pydantic, many of them
+    return key is None or not key.of_deployment or takes_words
 
 
 def _type_hint(departure: Departure) -> str:

@@ -84,6 +84,15 @@ class Key:
         """Where in LiteLLM it is declared and read: `proxy/proxy_server.py:6545`."""
         return tuple(self.schema.get("x-litellm", _NOTHING).get("reads", ()))
 
+    @property
+    def of_deployment(self) -> bool:
+        """Whether LiteLLM's classes of a deployment declare it."""
+        return self.is_read_in("types/router.py")
+
+    def is_read_in(self, *files: str) -> bool:
+        """Say whether one of these files of LiteLLM declares or reads it."""
+        return any(place.startswith(files) for place in self.reads)
+
 
 @dataclass(frozen=True)
 class Section:
