@@ -95,6 +95,15 @@ class LintDocument:
         except OSError:
             return None
 
+    def is_aliased(self, value: Any) -> bool:
+        """Say whether a value or an item of it is named by an alias, so that it is there for a reason."""
+        items = value.values() if isinstance(value, dict) else _list(value)
+        return id(value) in self._aliased or any(id(item) in self._aliased for item in items)
+
+    @cached_property
+    def _aliased(self) -> frozenset[int]:
+        return frozenset(each for file in self.files if file.document for each in file.document.aliased)
+
     def locate(self, path: Path) -> Location:
         """Return where a path stands, or its nearest parent; in the included file where it is from one."""
         return self.merged.locate(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
@@ -25,7 +25,6 @@ _CONSEQUENCES: Final = {
     "stored": "keeps it and never reads it",
 }
 _OPEN: Final = ("forwarded", "stored")
-_CLOSED: Final = ("AllowedFailsPolicy", "RetryPolicy")  # classes that give no key another name
 _LISTED_ONLY: Final = "types/utils.py"  # has a list of words that are kept from providers, and reads none
 # Homes that are named for a key in the wrong place, the likeliest first.
 _HOMES: Final = (
@@ -77,10 +76,13 @@ def unread_section(context: LintContext) -> Iterator[LintProblem]:
     It has no effect and looks as if it had; LiteLLM says nothing. It is an error where the name is close to
     one that LiteLLM reads. What only holds anchors may have a name that begins with `x-`.
     """
-    aliased = {each for file in context.document.files if file.document for each in file.document.aliased}
     for departure in departures_of(context, Kind.UNKNOWN):
         name = departure.key
-        if len(departure.path) > 1 or _homes(context.schema, departure) or _holds(departure.value, aliased):
+        if (
+            len(departure.path) > 1
+            or _homes(context.schema, departure)
+            or context.document.is_aliased(departure.value)
+        ):
             continue
         instead = instead_of(name, "")
         meant = None if instead else _section_meant(context, name)
@@ -218,8 +220,7 @@ def _section_meant(context: LintContext, name: str) -> str | None:
 
 def _is_open(section: Section, departure: Departure) -> bool:
     """Say whether other keys may stand there, too, so that only a misspelling is one."""
-    is_class = section.route is None and departure.on_unknown != "rejected" and section.name not in _CLOSED
-    return is_class or departure.on_unknown in _OPEN
+    return section.is_open_class or departure.on_unknown in _OPEN
 
 
 def _meant(context: LintContext, section: Section, departure: Departure) -> str | None:
@@ -263,12 +264,6 @@ def _own_params(schema: Schema) -> frozenset[str]:
         keys = schema.section("litellm_params").keys
         _own[schema] = frozenset(name for name, key in keys.items() if key.is_read_in(*_OWN_PLACES))
     return _own[schema]
-
-
-def _holds(value: Any, aliased: set[int]) -> bool:
-    """Say whether something in a value is named by an alias elsewhere, so that it is there for a reason."""
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return id(value) in aliased or any(id(item) in aliased for item in items)
 
 
 def _is_redis(context: LintContext) -> bool:

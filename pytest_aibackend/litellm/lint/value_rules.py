@@ -11,17 +11,11 @@ from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, li
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted, nearness_of
 from pytest_aibackend.litellm.lint.entries import FALLBACK_KINDS, MOMENTS
 from pytest_aibackend.litellm.lint.shape import Departure, Kind, type_name
-from pytest_aibackend.litellm.schema import Schema
 from pytest_aibackend.sources.secrets import is_secret_key, show_value
 from pytest_aibackend.sources.wording import listed
 
 __all__: list[str] = []
 
-_LISTED: Final = {
-    ("router_settings", "routing_strategy"): "routing_strategy",
-    ("cache_params", "type"): "cache_type",
-    ("model_info", "mode"): "model_mode",
-}
 _SHAPED: Final = ("model_group_alias", *FALLBACK_KINDS)
 _FORMS: Final = {
     **dict.fromkeys(FALLBACK_KINDS, "write a list of mappings: - name: [first, second]"),
@@ -89,7 +83,8 @@ def unknown_value(context: LintContext) -> Iterator[LintProblem]:
     """
     for departure in departures_of(context, Kind.VALUE):
         key = departure.path[-1]
-        allowed = _allowed(context.schema, departure)
+        listed_names = context.schema.listed(departure.section, str(key))
+        allowed = tuple(sorted(listed_names)) if listed_names else departure.allowed
         in_guardrail = departure.path[0] == "guardrails"  # whose classes do not mind the case
         if departure.value in allowed or (in_guardrail and str(departure.value).lower() in allowed):
             continue
@@ -134,12 +129,6 @@ def unusable_null(context: LintContext) -> Iterator[LintProblem]:
                 message=f"{key} has no value: LiteLLM does not start",
                 hint=f"give {key} a value, or remove it",
             )
-
-
-def _allowed(schema: Schema, departure: Departure) -> tuple[Any, ...]:
-    """Return the values allowed for a key: LiteLLM's own lists know more than its types."""
-    kind = _LISTED.get((departure.section, str(departure.path[-1])))
-    return tuple(sorted(schema.values(kind))) if kind else departure.allowed
 
 
 def _noun(value: Any) -> str:
