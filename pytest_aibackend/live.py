@@ -22,6 +22,7 @@ from pytest_aibackend.probes.targets import (
 )
 from pytest_aibackend.rules.redis import redis_params_of
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.references import variable_of
 
 if TYPE_CHECKING:
     from pytest_aibackend.probes.observations import Observations
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Seen", "observe", "redis_target", "redis_target_of", "serving_target", "targets_of"]
 
 MASTER_KEY: Final = "LITELLM_MASTER_KEY"
-_REFERENCE: Final = "os.environ/"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,7 +176,8 @@ def _resolve(value: Any, environment: Mapping[str, str]) -> str | None:
     if value is None or isinstance(value, (dict, list)):
         return None
     text = str(value)
-    return environment.get(text.removeprefix(_REFERENCE)) if text.startswith(_REFERENCE) else text
+    variable = variable_of(text)
+    return text if variable is None else environment.get(variable)
 
 
 def _number(value: str | None, default: int) -> int:

@@ -140,7 +140,7 @@ def _add_import(commands: Commands) -> None:
         "import",
         help="turn a LiteLLM config.yaml into the sources",
         description="Turn a hand-written LiteLLM configuration into sources that mean the same; check them.",
-        epilog="exit status: 0 written; 1 the configuration is refused; 2 wrong usage",
+        epilog="exit status: 0 written; 1 the configuration is refused; 2 wrong usage; 3 a bug of ours",
     )
     importing.add_argument("file", type=Path, metavar="config.yaml")
     importing.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the sources go")

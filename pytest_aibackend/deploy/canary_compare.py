@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pytest_aibackend.deploy.canary_copy import REFERENCE
 from pytest_aibackend.litellm.served import ServedGroups, expected_groups, is_expansion
+from pytest_aibackend.sources.references import variable_of
 from pytest_aibackend.sources.secrets import redact_url
 
 __all__ = ["Deployment", "Expected", "differences", "expected_of"]
@@ -73,9 +73,8 @@ def _as_deployment(group: Any, parameters: Mapping[str, Any]) -> Deployment:
 
 
 def _resolved(value: Any, environment: Mapping[str, str]) -> Any:
-    if isinstance(value, str) and value.startswith(REFERENCE):
-        return environment.get(value.removeprefix(REFERENCE), "")
-    return value
+    variable = variable_of(value)
+    return value if variable is None else environment.get(variable, "")
 
 
 def differences(expected: Expected, models: Any, info: Any, drop_reasons: Sequence[str]) -> list[str]:

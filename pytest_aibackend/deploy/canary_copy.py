@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.findings import Path
+from pytest_aibackend.sources.references import variable_of
 
 __all__ = [
     "REDIS_PREFIX",
-    "REFERENCE",
     "canary_environment",
     "canary_namespace",
     "has_namespaced_redis",
@@ -25,7 +25,6 @@ __all__ = [
     "walk",
 ]
 
-REFERENCE: Final = "os.environ/"
 REDIS_PREFIX: Final = "REDIS_"
 
 # Set for the gateway, these would lead the canary to another file, port, database or peer.
@@ -85,8 +84,9 @@ def named_variables(data: Any) -> dict[str, list[Path]]:
     """Return the variables that a configuration names, with the places that name them."""
     found: dict[str, list[Path]] = {}
     for path, value in walk(data):
-        if isinstance(value, str) and value.startswith(REFERENCE):
-            found.setdefault(value.removeprefix(REFERENCE), []).append(path)
+        variable = variable_of(value)
+        if variable is not None:
+            found.setdefault(variable, []).append(path)
     return found
 
 
@@ -148,8 +148,8 @@ def _resolve_redis(value: Any, environment: Mapping[str, str]) -> None:
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(item, (dict, list)):
             _resolve_redis(item, environment)
-        elif isinstance(item, str) and item.startswith(f"{REFERENCE}{REDIS_PREFIX}"):
-            value[key] = environment.get(item.removeprefix(REFERENCE))
+        elif (variable := variable_of(item)) is not None and variable.startswith(REDIS_PREFIX):
+            value[key] = environment.get(variable)
 
 
 def _quieten_general(changed: dict[str, Any], namespace: str) -> None:

@@ -14,7 +14,6 @@ from pytest_aibackend.deploy.canary_ask import AskError, ask, wait_ready
 from pytest_aibackend.deploy.canary_compare import differences, expected_of
 from pytest_aibackend.deploy.canary_copy import (
     REDIS_PREFIX,
-    REFERENCE,
     canary_namespace,
     has_namespaced_redis,
     named_variables,
@@ -23,6 +22,7 @@ from pytest_aibackend.deploy.canary_copy import (
 )
 from pytest_aibackend.deploy.canary_host import Host
 from pytest_aibackend.deploy.canary_words import drop_reasons, explain_exit, last_error, redact
+from pytest_aibackend.sources.references import REFERENCE, variable_of
 
 __all__ = ["Trial", "judge", "lay_out", "text_of"]
 
@@ -121,9 +121,8 @@ def _master_key(trial: Trial) -> str:
     given = general.get("master_key") if isinstance(general, dict) else None
     if given is None:
         return trial.environment.get(MASTER_KEY, "")
-    if str(given).startswith(REFERENCE):
-        return trial.environment.get(str(given).removeprefix(REFERENCE), "")
-    return str(given)
+    variable = variable_of(given)
+    return str(given) if variable is None else trial.environment.get(variable, "")
 
 
 def text_of(log: Path) -> str:

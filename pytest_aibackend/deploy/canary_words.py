@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from pytest_aibackend.deploy.canary_copy import REFERENCE, named_variables, show_path, walk
+from pytest_aibackend.deploy.canary_copy import named_variables, show_path, walk
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import is_secret_key, redact_line
 
 __all__ = [
@@ -105,7 +106,7 @@ def secret_values(environment: Mapping[str, str], data: Any) -> list[str]:
         if any(is_secret_key(path[-1]) for path in paths if path):
             found.add(environment.get(name, ""))
     for path, value in walk(data):
-        if path and is_secret_key(path[-1]) and isinstance(value, str) and not value.startswith(REFERENCE):
+        if path and is_secret_key(path[-1]) and isinstance(value, str) and not is_reference(value):
             found.add(value)
     return sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
 

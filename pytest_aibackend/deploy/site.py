@@ -14,10 +14,10 @@ from pytest_aibackend.deploy.service import Service, ServiceError, service_of
 from pytest_aibackend.serving.state import StateDir, sha256
 from pytest_aibackend.sources import yaml_text
 from pytest_aibackend.sources.backend import Backend
+from pytest_aibackend.sources.references import variable_of
 
 __all__ = ["Site", "master_key"]
 
-_REFERENCE: Final = "os.environ/"
 _KEY: Final = "LITELLM_MASTER_KEY"
 
 
@@ -92,4 +92,5 @@ def master_key(raw: bytes, environment: Mapping[str, str]) -> str | None:
     if named is None:
         return environment.get(_KEY)
     text = str(named)
-    return environment.get(text.removeprefix(_REFERENCE)) if text.startswith(_REFERENCE) else text
+    variable = variable_of(text)
+    return text if variable is None else environment.get(variable)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.diff.meaning import Deployment, Meaning
-from pytest_aibackend.litellm.words import REFERENCE, kind_of
+from pytest_aibackend.litellm.words import kind_of
 from pytest_aibackend.sources.addresses import address_of
+from pytest_aibackend.sources.references import REFERENCE
 
 __all__ = ["cloud_of", "clouds_of", "endpoints", "place_of"]
 

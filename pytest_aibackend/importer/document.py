@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from pytest_aibackend.litellm.lint.document import LintDocument
 from pytest_aibackend.litellm.lint.includes import read_regular_file
 from pytest_aibackend.litellm.plan.passthrough import OWN_SECTIONS
 from pytest_aibackend.litellm.schema import load_schema
-from pytest_aibackend.litellm.words import REFERENCE
+from pytest_aibackend.sources.references import REFERENCE
 
 __all__ = [
     "HalfDoneError",
@@ -165,14 +165,5 @@ def _unwritable(value: Any, path: Steps) -> Iterator[Steps]:
 
 def _anchors(document: LintDocument) -> list[Any]:
     """Return the sections that are there for their anchors alone: LiteLLM reads none of that name."""
-    aliased = {each for file in document.files if file.document for each in file.document.aliased}
-    if not aliased:
-        return []
     read = {*load_schema().section("").keys, *OWN_SECTIONS}
-    return [key for key, value in document.data.items() if key not in read and _holds(value, aliased)]
-
-
-def _holds(value: Any, aliased: set[int]) -> bool:
-    items: Mapping[Any, Any] | list[Any] = value if isinstance(value, (dict, list)) else []
-    members = items.values() if isinstance(items, dict) else items
-    return id(value) in aliased or any(id(member) in aliased for member in members)
+    return [key for key, value in document.data.items() if key not in read and document.is_aliased(value)]

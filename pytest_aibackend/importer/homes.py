@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pytest_aibackend.litellm.words import REFERENCE, Defaults, kind_of
+from pytest_aibackend.litellm.words import Defaults, kind_of
 from pytest_aibackend.sources.addresses import address_of, url_trouble
+from pytest_aibackend.sources.references import REFERENCE
 
 __all__ = ["Home", "NoPlaceError", "home_of", "name_homes", "upstream_of"]
 

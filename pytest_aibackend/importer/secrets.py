@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pytest_aibackend.importer.document import ImportRefusedError, Locate, anywhere, told
-from pytest_aibackend.litellm.words import REFERENCE, deployments_of, kind_of
+from pytest_aibackend.litellm.words import deployments_of, kind_of
+from pytest_aibackend.sources.references import REFERENCE
 from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder, is_secret_key
 
 __all__ = ["SecretMove", "move_secrets"]

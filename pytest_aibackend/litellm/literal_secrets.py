@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pytest_aibackend.findings import Path, Problem
 from pytest_aibackend.sources.backend import FILES, Backend
 from pytest_aibackend.sources.models import Passthrough
+from pytest_aibackend.sources.references import REFERENCE
 from pytest_aibackend.sources.secrets import is_placeholder, is_secret_key
 
 __all__ = ["literal_secrets", "urls_with_credentials"]
@@ -61,7 +62,7 @@ def urls_with_credentials(backend: Backend) -> list[str]:
 def _secrets(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(item, str) and item and is_secret_key(key) and "os.environ/" not in item:
+            if isinstance(item, str) and item and is_secret_key(key) and REFERENCE not in item:
                 if not (key == "api_key" and is_placeholder(item)):
                     yield (*path, key), str(key)
             else:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from pytest_aibackend.sources.references import REFERENCE
 from pytest_aibackend.sources.secrets import is_placeholder
 
-__all__ = ["REFERENCE", "Defaults", "deployments_of", "kind_of", "section_of"]
+__all__ = ["Defaults", "deployments_of", "kind_of", "section_of"]
 
-REFERENCE: Final = "os.environ/"
 # Names that LiteLLM knows without a prefix (its map of costs); the guess only says whose account it is.
 _BARE: Final = (
     (("gpt-", "chatgpt-", "o1", "o3", "o4", "text-embedding-", "dall-e", "whisper-", "tts-"), "openai"),

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from pytest_aibackend.sources.references import REFERENCE, is_reference
+
 __all__ = [
     "is_key_shaped",
     "is_placeholder",
@@ -43,7 +45,7 @@ _YAML_PAIR: Final = re.compile(r"""([\w.\-]+|"[^"]*"|'[^']*')(\s*:\s+)(\S.*)""")
 _OPEN_PAIR: Final = re.compile(r"""[\s\-]*([\w.\-]+|"[^"]*"|'[^']*')\s*:\s*([|>].*)?""")
 _NAMED: Final = re.compile(r"([\w.\-]+)[\"']?\s*[:=]\s*(?=\S)")
 _VALUE: Final = re.compile(r"\S+")
-_NO_SECRETS: Final = ("os.environ/", "not-needed", '"os.environ/', "'os.environ/")
+_NO_SECRETS: Final = (REFERENCE, "not-needed", f'"{REFERENCE}', f"'{REFERENCE}")
 _SHOWN: Final = 60
 # What people write for a server that asks for no key, so that the client starts.
 _PLACEHOLDERS: Final = frozenset(
@@ -67,7 +69,7 @@ def is_placeholder(value: object) -> bool:
 
 def is_key_shaped(value: str) -> bool:
     """Say whether a text holds what looks like a key of a well-known kind, or a password in a URL."""
-    if is_placeholder(value) or value.startswith("os.environ/"):
+    if is_placeholder(value) or is_reference(value):
         return False
     return bool(_KEY_SHAPED.search(value)) or bool(_PASSWORD_IN_URL.search(value))
 
@@ -80,8 +82,7 @@ def show_value(key: object, value: Any) -> str:
         return "a list"
     if value is None:
         return "nothing"
-    is_reference = isinstance(value, str) and value.startswith("os.environ/")
-    if is_secret_key(key) and not is_reference:
+    if is_secret_key(key) and not is_reference(value):
         return "the value given (not shown)"
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)[:_SHOWN]

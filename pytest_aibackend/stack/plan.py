@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_aibackend.sources.references import variable_of
+
 __all__ = ["CachePlan", "GatewayPlan", "LlamaServerPlan", "StackPlan", "StackPlanError", "read_stack_plan"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -200,9 +202,9 @@ def _port(value: object, where: str) -> int:
 
 
 def _from_environment(value: object) -> object:
-    if not (isinstance(value, str) and value.startswith("os.environ/")):
+    name = variable_of(value)
+    if name is None:
         return value
-    name = value.removeprefix("os.environ/")
     if name not in os.environ:
         raise StackPlanError(f"gateway.yaml refers to the environment variable {name}, which is not set")
     return os.environ[name]

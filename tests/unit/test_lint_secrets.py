@@ -46,7 +46,7 @@ SHAPES: dict[str, list[str]] = {
     ],
     "JwtTokenDetector": [JWT, JWT.rpartition(".")[0]],
     "MailchimpDetector": [HEX[:32] + "-us12"],
-    "NpmDetector": ["//registry.npmjs.org/:_authToken=npm_" + LETTERS[:36]],
+    "NpmDetector": ["//packages.example.com/:_authToken=npm_" + LETTERS[:36]],
     "OpenAIDetector": ["sk-" + LETTERS[:20] + "T3Blbk" + "FJ" + LETTERS[:20]],
     "PrivateKeyDetector": [
         f"-----BEGIN {kind} KEY-----\nMIIEpAIBAAKCAQEA"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 
 __all__ = ["budget_without_effect", "malformed_budget"]
@@ -89,12 +90,12 @@ def _limit(path: Path, value: Any) -> Iterator[LintProblem]:
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, str):
-        return value.startswith("os.environ/") or bool(_NUMBER.fullmatch(value.strip()))
+        return is_reference(value) or bool(_NUMBER.fullmatch(value.strip()))
     return isinstance(value, (int, float))
 
 
 def _period(path: Path, value: Any) -> Iterator[LintProblem]:
-    is_text = isinstance(value, str) and not value.startswith("os.environ/")
+    is_text = isinstance(value, str) and not is_reference(value)
     if is_text and not _PERIOD.match(value.strip()):
         yield LintProblem(
             path=path,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.served import served_by
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import listed
 
@@ -129,7 +130,7 @@ def cache_without_address(context: LintContext) -> Iterator[LintProblem]:
     """
     if _type(context) not in _REDIS or any(_params(context).get(key) for key in _ADDRESSES):
         return
-    if _is_any_set(context, _VARIABLES):
+    if context.has_variable(*_VARIABLES):
         return
     is_known = context.environment is not None
     fact = "cache_params names no host" if _params(context) else "the cache is on and has no cache_params"
@@ -154,7 +155,7 @@ def malformed_cache_address(context: LintContext) -> Iterator[LintProblem]:
         return
     for key, is_wrong in _ADDRESS_TROUBLES.items():
         value = _params(context).get(key)
-        if isinstance(value, str) and not value.startswith("os.environ/") and is_wrong(value):
+        if isinstance(value, str) and not is_reference(value) and is_wrong(value):
             yield LintProblem(
                 path=(*_PARAMS, key),
                 message=f"{key} of the cache is {show_value(None, value)}: LiteLLM caches nothing",
@@ -175,7 +176,7 @@ def cache_incomplete(context: LintContext) -> Iterator[LintProblem]:
     if kind == "redis" and params.get("sentinel_nodes") and not params.get("url"):
         needed["service_name"] = ("REDIS_SERVICE_NAME",)
     for key, variables in needed.items():
-        may_be_set = variables and (context.environment is None or _is_any_set(context, variables))
+        may_be_set = variables and (context.environment is None or context.has_variable(*variables))
         if params.get(key) is None and not may_be_set:
             yield LintProblem(
                 path=(*_PARAMS, key),
@@ -221,7 +222,7 @@ def transaction_buffer_without_redis(context: LintContext) -> Iterator[LintProbl
     wanted = settings.get("use_redis_transaction_buffer")
     if str(wanted).lower() != "true" or settings.get("coordination_redis") or _type(context) == "redis":
         return
-    if _is_any_set(context, _VARIABLES):
+    if context.has_variable(*_VARIABLES):
         return
     is_known = context.environment is not None
     yield LintProblem(
@@ -232,8 +233,3 @@ def transaction_buffer_without_redis(context: LintContext) -> Iterator[LintProbl
         hint="write cache: true and a Redis under cache_params in litellm_settings",
         severity=Severity.ERROR if is_known else None,
     )
-
-
-def _is_any_set(context: LintContext, variables: tuple[str, ...]) -> bool:
-    own = context.document.section("environment_variables")
-    return any((context.environment or {}).get(name) or own.get(name) for name in variables)

@@ -9,6 +9,7 @@ from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import nearness_of
 from pytest_aibackend.litellm.lint.modules import ELSEWHERE, is_code
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import listed
 
@@ -61,13 +62,12 @@ def alerting_unknown(context: LintContext) -> Iterator[LintProblem]:
     """
     channels = context.document.get("general_settings", "alerting")
     for index, channel in enumerate(channels if isinstance(channels, list) else ()):
-        if isinstance(channel, str) and channel not in _CHANNELS and not channel.startswith("os.environ/"):
-            meant = nearness_of(context).find(channel, _CHANNELS)
+        if isinstance(channel, str) and channel not in _CHANNELS and not is_reference(channel):
             yield LintProblem(
                 path=("general_settings", "alerting", index),
                 message=f"LiteLLM has no channel {show_value(None, channel)} for alerts: it knows"
                 f" {listed(_CHANNELS)}",
-                hint=f"did you mean {meant!r}?" if meant else "write one of these",
+                hint=nearness_of(context).hint(channel, _CHANNELS, otherwise="write one of these"),
             )
 
 

@@ -109,6 +109,17 @@ class LintContext:
     )
     suggester: Suggester = field(default_factory=Suggester)  # finds the name that was meant, while affordable
 
+    def has_variable(self, *names: str) -> bool:
+        """Say whether the gateway will have one of these variables, from its environment or the config."""
+        own = self.document.section("environment_variables")
+        return any((self.environment or {}).get(name) or own.get(name) for name in names)
+
+    @property
+    def has_stored_models(self) -> bool:
+        """Say whether the gateway may have models that the config does not name: those of a database."""
+        stored = self.document.get("general_settings", "store_model_in_db")
+        return bool(stored) or self.has_variable("STORE_MODEL_IN_DB")
+
 
 RuleFunction = Callable[[LintContext], Iterator[LintProblem]]
 

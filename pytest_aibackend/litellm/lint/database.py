@@ -41,11 +41,9 @@ def database_missing(context: LintContext) -> Iterator[LintProblem]:
     It has no effect. Looked for only where the environment is known: set DATABASE_URL there, or write
     `database_url: os.environ/DATABASE_URL`.
     """
-    settings, environment = context.document.section(_SETTINGS), context.environment
-    own = context.document.section("environment_variables")
-    if settings.get("store_model_in_db") is not True or settings.get("database_url") or environment is None:
-        return
-    if not any(environment.get(name) or own.get(name) for name in _VARIABLES):
+    settings = context.document.section(_SETTINGS)
+    is_wanted = settings.get("store_model_in_db") is True and not settings.get("database_url")
+    if is_wanted and context.environment is not None and not context.has_variable(*_VARIABLES):
         yield LintProblem(
             path=(_SETTINGS, "store_model_in_db"),
             message="store_model_in_db has no effect: there is no database_url, and DATABASE_URL is not set",

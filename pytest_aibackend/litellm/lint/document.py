@@ -6,10 +6,10 @@ may rely on what it gets. What has the wrong shape is the business of the schema
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,12 +23,12 @@ from pytest_aibackend.litellm.lint.includes import (
     merge,
     read_regular_file,
 )
+from pytest_aibackend.sources.references import variable_of
 from pytest_aibackend.sources.yaml_text import Document
 
 __all__ = ["FALLBACK_KINDS", "Alias", "Deployment", "Fallback", "LintDocument", "Reference"]
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
-_REFERENCE: Final = "os.environ/"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,9 +91,18 @@ class LintDocument:
         if self.read_file is None or self.files[0].path is None:
             return None
         try:
-            return self.read_file(os.path.join(os.path.dirname(self.files[0].path), name))  # noqa: PTH118, PTH120
+            return self.read_file(str(FilePath(self.files[0].path).parent / name))
         except OSError:
             return None
+
+    def is_aliased(self, value: Any) -> bool:
+        """Say whether a value or an item of it is named by an alias, so that it is there for a reason."""
+        items = value.values() if isinstance(value, dict) else _list(value)
+        return id(value) in self._aliased or any(id(item) in self._aliased for item in items)
+
+    @cached_property
+    def _aliased(self) -> frozenset[int]:
+        return frozenset(each for file in self.files if file.document for each in file.document.aliased)
 
     def locate(self, path: Path) -> Location:
         """Return where a path stands, or its nearest parent; in the included file where it is from one."""
@@ -195,9 +204,9 @@ class LintDocument:
     def references(self) -> tuple[Reference, ...]:
         """Return every value that begins with os.environ/, wherever it stands."""
         return tuple(
-            Reference(name=text.removeprefix(_REFERENCE), path=path)
+            Reference(name=name, path=path)
             for path, text in self.texts
-            if text.startswith(_REFERENCE)
+            if (name := variable_of(text)) is not None
         )
 
     def subject(self, path: Path) -> str:

@@ -101,12 +101,12 @@ def api_base_missing(context: LintContext) -> Iterator[LintProblem]:
             continue
         if provider in _DEFAULTS:
             variable, fate = _DEFAULTS[provider]
-            if not _is_set(context, variable):
+            if not context.has_variable(variable):
                 yield _without_address(deployment, f"{provider}/", fate, variable)
         elif (
             provider == "openai"
             and _is_foreign(context, deployment)
-            and not _is_set(context, "OPENAI_BASE_URL")
+            and not context.has_variable("OPENAI_BASE_URL")
         ):
             problem = _without_address(deployment, f"{deployment.model!r}", _CLOUD, "OPENAI_BASE_URL")
             yield problem
@@ -224,11 +224,6 @@ def _without_address(deployment: Deployment, what: str, fate: str, variable: str
         hint="name the server's address as api_base",
         severity=Severity.WARNING if "asks" in fate else None,
     )
-
-
-def _is_set(context: LintContext, variable: str) -> bool:
-    named = context.document.section("environment_variables").get(variable)
-    return bool(named or (context.environment or {}).get(variable))
 
 
 def _is_foreign(context: LintContext, deployment: Deployment) -> bool:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Path
 
-__all__ = ["FALLBACK_KINDS", "Alias", "Deployment", "Fallback", "Reference"]
+__all__ = ["FALLBACK_KINDS", "MOMENTS", "Alias", "Deployment", "Fallback", "Reference"]
 
 FALLBACK_KINDS: Final = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+MOMENTS: Final = ("created_at", "updated_at", "ptu_effective_from", "ptu_effective_to")  # in model_info
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import dotted
+from pytest_aibackend.sources.references import REFERENCE, variable_of
 from pytest_aibackend.sources.secrets import is_secret_key
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
 ]
 
 _RESOLVING: Final = "proxy/proxy_server.py, _check_for_os_environ_vars (1.106.2)"
-_REFERENCE: Final = "os.environ/"
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 # ${NAME}, ${NAME:-default} anywhere; $NAME and %NAME% as the whole value.
 _UNEXPANDED: Final = re.compile(rf"\$\{{({_NAME})(?::?[-?+=][^}}]*)?\}}|^\$({_NAME})$|^%({_NAME})%$")
@@ -87,7 +87,7 @@ def late_variable(context: LintContext) -> Iterator[LintProblem]:
     known = context.environment or {}
     for reference in context.document.references:
         own = block.get(reference.name)
-        is_set_by_block = own is not None and own != _REFERENCE + reference.name
+        is_set_by_block = own is not None and own != REFERENCE + reference.name
         if is_set_by_block and reference.name not in known and reference.path[0] != "environment_variables":
             yield LintProblem(
                 path=reference.path,
@@ -187,12 +187,12 @@ def _is_prose(path: Path) -> bool:
 
 def _meant(text: str, path: Path) -> str | None:
     """Return the variable that a text means, "" where that is not to be seen, None where it means none."""
-    if text.startswith(_REFERENCE):
-        name = text.removeprefix(_REFERENCE)
+    name = variable_of(text)
+    if name is not None:
         return re.sub(r"[^A-Za-z0-9_]", "", name) if _BAD_NAME.search(name) else None
     if match := _NEARLY.match(text):
         return match[1]
-    _, found, after = text.partition(_REFERENCE)
+    _, found, after = text.partition(REFERENCE)
     if not found or (path[:2] == ("general_settings", "pass_through_endpoints") and "headers" in path):
         return None
     named = re.match(_NAME, after)

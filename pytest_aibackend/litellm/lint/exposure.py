@@ -13,6 +13,7 @@ from pytest_aibackend.litellm.lint.departed import dotted
 from pytest_aibackend.litellm.lint.endpoints import address_in_deployment
 from pytest_aibackend.litellm.lint.token_shapes import kind_of_secret
 from pytest_aibackend.sources.addresses import address_of
+from pytest_aibackend.sources.references import REFERENCE
 from pytest_aibackend.sources.secrets import is_placeholder, is_secret_key
 
 __all__ = ["credentials_in_url", "literal_secret", "unencrypted_key"]
@@ -54,7 +55,7 @@ def literal_secret(context: LintContext) -> Iterator[LintProblem]:
     are none.
     """
     for path, text in context.document.texts:
-        if path[-1] in _NAMES or "os.environ/" in text or path == ("general_settings", "master_key"):
+        if path[-1] in _NAMES or REFERENCE in text or path == ("general_settings", "master_key"):
             continue
         kind = None if _EXAMPLE.fullmatch(text) else kind_of_secret(text)
         if kind is None and _is_field_of_secret(path, text):

@@ -9,6 +9,7 @@ from pytest_aibackend.findings import Path
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import nearness_of
 from pytest_aibackend.litellm.lint.modules import is_code
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import listed
 
@@ -34,12 +35,13 @@ def guardrail_unknown(context: LintContext) -> Iterator[LintProblem]:
                 message=f"{name} does not say which guardrail it is: {_FATE}",
                 hint="add guardrail: with one of LiteLLM's, or module.Class",
             )
-        elif isinstance(kind, str) and kind not in known and not is_code(kind) and not _is_variable(kind):
-            meant = nearness_of(context).find(kind, known)
+        elif isinstance(kind, str) and kind not in known and not is_code(kind) and not is_reference(kind):
             yield LintProblem(
                 path=(*path, "guardrail"),
                 message=f"{name} is of the kind {show_value(None, kind)}, unknown to LiteLLM: {_FATE}",
-                hint=f"did you mean {meant!r}?" if meant else "write one of LiteLLM's, or module.Class",
+                hint=nearness_of(context).hint(
+                    kind, known, otherwise="write one of LiteLLM's, or module.Class"
+                ),
             )
 
 
@@ -59,13 +61,12 @@ def guardrail_mode(context: LintContext) -> Iterator[LintProblem]:
                 hint="add mode: pre_call, post_call, or another moment",
             )
         for place, mode in _modes(params.get("mode"), (*path, "mode")):
-            if isinstance(mode, str) and mode.lower() not in known and not _is_variable(mode):
-                meant = nearness_of(context).find(mode, known)
+            if isinstance(mode, str) and mode.lower() not in known and not is_reference(mode):
                 yield LintProblem(
                     path=place,
                     message=f"{name} has the mode {show_value(None, mode)}, and would never act:"
                     f" LiteLLM knows {listed(known, shown=12)}",
-                    hint=f"did you mean {meant!r}?" if meant else "write one of these",
+                    hint=nearness_of(context).hint(mode, known, otherwise="write one of these"),
                 )
 
 
@@ -90,7 +91,3 @@ def _modes(mode: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield from _modes(mode.get("default"), (*path, "default"))
     else:
         yield path, mode
-
-
-def _is_variable(text: str) -> bool:
-    return text.startswith("os.environ/")

@@ -10,12 +10,6 @@ _SETTINGS: Final = ("general_settings", "litellm_settings")
 _COMMAND_LINE: Final = "host and port are options of the command line: --host, --port"
 _LIMITS: Final = "write rpm and tpm into the litellm_params of each deployment"
 _INSTEAD: Final = {
-    "models": "did you mean 'model_list'?",
-    "environment": "did you mean 'environment_variables'?",
-    "env": "did you mean 'environment_variables'?",
-    "includes": "did you mean 'include'?",
-    "mcp_settings": "did you mean 'mcp_servers'?",
-    "mcp": "did you mean 'mcp_servers'?",
     "budgets": "write provider_budget_config under router_settings, or max_budget under litellm_params",
     "cache_type": "write type under cache_params",
     "cache_ttl": "write ttl under cache_params",

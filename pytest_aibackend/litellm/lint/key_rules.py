@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
@@ -25,7 +25,6 @@ _CONSEQUENCES: Final = {
     "stored": "keeps it and never reads it",
 }
 _OPEN: Final = ("forwarded", "stored")
-_CLOSED: Final = ("AllowedFailsPolicy", "RetryPolicy")  # classes that give no key another name
 _LISTED_ONLY: Final = "types/utils.py"  # has a list of words that are kept from providers, and reads none
 # Homes that are named for a key in the wrong place, the likeliest first.
 _HOMES: Final = (
@@ -52,6 +51,15 @@ _ROUTES: Final = {
     "cache_params": "under cache_params in litellm_settings",
     "guardrail_params": "under the litellm_params of the guardrail",
 }
+# Sections that people call so.
+_SECTIONS: Final = {
+    "models": "model_list",
+    "environment": "environment_variables",
+    "env": "environment_variables",
+    "includes": "include",
+    "mcp_settings": "mcp_servers",
+    "mcp": "mcp_servers",
+}
 _REFUSED: Final = ("health_check_interval", "health_check_concurrency")  # by router_settings
 # What servers take, and looks like a key of LiteLLM's: those of vLLM, KoboldCpp, OpenRouter.
 _OF_SERVERS: Final = frozenset({"min_tokens", "top_a", "models", "plugins", "prompts"})
@@ -68,21 +76,22 @@ def unread_section(context: LintContext) -> Iterator[LintProblem]:
     It has no effect and looks as if it had; LiteLLM says nothing. It is an error where the name is close to
     one that LiteLLM reads. What only holds anchors may have a name that begins with `x-`.
     """
-    near = nearness_of(context)
-    aliased = {each for file in context.document.files if file.document for each in file.document.aliased}
     for departure in departures_of(context, Kind.UNKNOWN):
         name = departure.key
-        if len(departure.path) > 1 or _homes(context.schema, departure) or _holds(departure.value, aliased):
+        if (
+            len(departure.path) > 1
+            or _homes(context.schema, departure)
+            or context.document.is_aliased(departure.value)
+        ):
             continue
-        meant = near.find(name, context.schema.section("").keys)
-        meant = meant if meant and is_close(name, meant) else None
-        hint = f"did you mean {meant!r}?" if meant else "remove it, or name it x-... if it only holds anchors"
-        hint = instead_of(name, "") or hint
+        instead = instead_of(name, "")
+        meant = None if instead else _section_meant(context, name)
+        otherwise = instead or "remove it, or name it x-... if it only holds anchors"
         yield LintProblem(
             path=departure.path,
             message=f"LiteLLM does not read {name!r}",
-            hint=hint,
-            severity=Severity.ERROR if "did you mean" in hint else None,
+            hint=f"did you mean {meant!r}?" if meant else otherwise,
+            severity=Severity.ERROR if meant else None,
         )
 
 
@@ -181,7 +190,8 @@ def _homes(schema: Schema, departure: Departure) -> list[str]:
     if section == "guardrail":
         return [home for home in known if home == "guardrail_params"]
     is_servers = section == "litellm_params" and key in _OF_SERVERS
-    if section not in _HOMES or is_servers or instead_of(key, section):
+    is_renamed = section == "" and key in _SECTIONS
+    if section not in _HOMES or is_servers or is_renamed or instead_of(key, section):
         return []
     homes: list[str] = [home for home in _HOMES if home in known and home != section]
     if section not in ("deployment", "model_info") and "litellm_params" in homes:
@@ -190,7 +200,7 @@ def _homes(schema: Schema, departure: Departure) -> list[str]:
             homes.remove("litellm_params")
     if section == "model_info":  # anything may be noted there; what directs requests is no note
         homes = [home for home in homes if home == "litellm_params"]
-        return [home for home in homes if _is_declared(schema.section(home).keys[key].reads)]
+        return [home for home in homes if schema.section(home).keys[key].of_deployment]
     if section == "deployment" and "litellm_params" in homes:
         return ["litellm_params"]
     if _MEANT_FOR.get(key) in homes:
@@ -199,10 +209,18 @@ def _homes(schema: Schema, departure: Departure) -> list[str]:
     return [home for home in homes if home.endswith("_settings")] or homes[:1]
 
 
+def _section_meant(context: LintContext, name: str) -> str | None:
+    """Return the section that was surely meant."""
+    known = context.schema.section("").keys
+    if name in _SECTIONS:
+        return _SECTIONS[name] if _SECTIONS[name] in known else None
+    near = nearness_of(context).find(name, known)
+    return near if near and is_close(name, near) else None
+
+
 def _is_open(section: Section, departure: Departure) -> bool:
     """Say whether other keys may stand there, too, so that only a misspelling is one."""
-    is_class = section.route is None and departure.on_unknown != "rejected" and section.name not in _CLOSED
-    return is_class or departure.on_unknown in _OPEN
+    return section.is_open_class or departure.on_unknown in _OPEN
 
 
 def _meant(context: LintContext, section: Section, departure: Departure) -> str | None:
@@ -244,20 +262,8 @@ def _knowing_version(departure: Departure) -> str | None:
 def _own_params(schema: Schema) -> frozenset[str]:
     if schema not in _own:
         keys = schema.section("litellm_params").keys
-        _own[schema] = frozenset(
-            name for name, key in keys.items() if any(place.startswith(_OWN_PLACES) for place in key.reads)
-        )
+        _own[schema] = frozenset(name for name, key in keys.items() if key.is_read_in(*_OWN_PLACES))
     return _own[schema]
-
-
-def _is_declared(reads: Sequence[str]) -> bool:
-    return any(place.startswith("types/router.py") for place in reads)
-
-
-def _holds(value: Any, aliased: set[int]) -> bool:
-    """Say whether something in a value is named by an alias elsewhere, so that it is there for a reason."""
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return id(value) in aliased or any(id(item) in aliased for item in items)
 
 
 def _is_redis(context: LintContext) -> bool:

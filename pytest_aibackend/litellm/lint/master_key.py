@@ -10,6 +10,7 @@ from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted
 from pytest_aibackend.litellm.lint.shape import Kind
+from pytest_aibackend.sources.references import variable_of
 
 __all__ = [
     "master_key_literal",
@@ -24,7 +25,6 @@ _PATH: Final = ("general_settings", "master_key")
 _VARIABLE: Final = "LITELLM_MASTER_KEY"
 _PERMIT: Final = "dangerously_permit_weak_or_unset_master_key"
 _PERMIT_VARIABLE: Final = f"LITELLM_{_PERMIT.upper()}"
-_REFERENCE: Final = "os.environ/"
 _CHECK: Final = "proxy/auth/master_key_boot_check.py (1.106.2)"
 _ADD: Final = "write master_key: os.environ/LITELLM_MASTER_KEY under general_settings, and set that variable"
 # The SHA-256 of what LiteLLM refuses as known to everybody: its own example.
@@ -162,8 +162,9 @@ def _known_key(context: LintContext) -> str | None:
     settings = context.document.section("general_settings")
     environment = context.environment or {}
     key = settings.get("master_key") if "master_key" in settings else environment.get(_VARIABLE)
-    if isinstance(key, str) and key.startswith(_REFERENCE):
-        return environment.get(key.removeprefix(_REFERENCE))
+    variable = variable_of(key)
+    if variable is not None:
+        return environment.get(variable)
     return key if isinstance(key, str) else None
 
 

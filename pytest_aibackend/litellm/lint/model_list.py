@@ -34,9 +34,8 @@ def model_list_empty(context: LintContext) -> Iterator[LintProblem]:
     if listed or isinstance(listed, (str, int, float)):  # of another type: wrong-type speaks of it
         return
     settings = document.section("general_settings")
-    stored = settings.get("store_model_in_db") or (context.environment or {}).get("STORE_MODEL_IN_DB")
     if (
-        stored
+        context.has_stored_models
         or settings.get("pass_through_endpoints")
         or any(document.get(name) for name in _OTHER_SERVICES)
     ):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import dotted
 from pytest_aibackend.litellm.lint.document import LintDocument
+from pytest_aibackend.sources.references import REFERENCE
 from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import written
 
@@ -22,7 +24,11 @@ _FUNCTIONS: Final = (
     *("custom_team_metadata_validate", "custom_ui_sso_sign_in_handler"),
 )
 _CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback", "audit_log_callbacks")
-ELSEWHERE: Final = ("os.environ/", "s3://", "gcs://")
+ELSEWHERE: Final = (REFERENCE, "s3://", "gcs://")
+_Names: TypeAlias = Mapping[str, type[ast.stmt]]
+_modules: Final[weakref.WeakKeyDictionary[LintDocument, dict[str, _Names | None]]] = (
+    weakref.WeakKeyDictionary()
+)
 _OF_LITELLM: Final = ("litellm", "litellm_enterprise", "enterprise")
 
 
@@ -162,8 +168,15 @@ def _exists(document: LintDocument, module: str) -> bool:
     return any(document.has_beside(file) for file in ("/".join(parts) + ".py", *packages))
 
 
-def _defined(document: LintDocument, module: str) -> Mapping[str, type[ast.stmt]] | None:
+def _defined(document: LintDocument, module: str) -> _Names | None:
     """Return what a module beside the config defines, by what; None where that is not to be seen."""
+    known = _modules.setdefault(document, {})
+    if module not in known:
+        known[module] = _parsed(document, module)
+    return known[module]
+
+
+def _parsed(document: LintDocument, module: str) -> _Names | None:
     text = document.read_beside(module.replace(".", "/") + ".py")
     if text is None:
         return None

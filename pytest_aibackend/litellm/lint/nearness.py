@@ -18,18 +18,23 @@ class Nearness:
     """Finds the key that was meant, for so many words as a person may read about."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, bool, int], str | None] = {}
+        self._found: dict[tuple[str, bool, frozenset[str]], str | None] = {}
 
     def find(self, word: str, known: Collection[str]) -> str | None:
         """Return the known word that is close to this one, or None."""
         return self._search(word, known, strict=False)
+
+    def hint(self, word: object, known: Collection[str], *, otherwise: str) -> str:
+        """Return the hint for an unknown word: what was meant, or else the other advice."""
+        meant = self.find(word, known) if isinstance(word, str) else None
+        return f"did you mean {meant!r}?" if meant else otherwise
 
     def find_typo(self, word: str, known: Collection[str]) -> str | None:
         """Return the known word of which this one is a misspelling in a letter or two, or None."""
         return self._search(word, known, strict=True)
 
     def _search(self, word: str, known: Collection[str], *, strict: bool) -> str | None:
-        asked = (word, strict, len(known))
+        asked = (word, strict, frozenset(known))
         if asked not in self._found:
             if len(self._found) >= _SEARCHES or not word:
                 return None

@@ -8,6 +8,7 @@ from typing import Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.schema import Schema
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import listed
 
@@ -79,7 +80,7 @@ def licence_missing(context: LintContext) -> Iterator[LintProblem]:
     Without a licence in LITELLM_LICENSE it refuses to start because of `allowed_ips`, `enforced_params`,
     `tag_budget_config` or `worker_registry`: an error where the environment is known and has none.
     """
-    if _may_be_set(context, _LICENCE) or context.document.get(_GENERAL, "litellm_license"):
+    if context.has_variable(_LICENCE) or context.document.get(_GENERAL, "litellm_license"):
         return
     is_known = context.environment is not None
     for path, since, also_empty in _LICENSED:
@@ -179,9 +180,4 @@ def _own_environment(context: LintContext) -> str | None:
         return None
     if own is None:
         return context.environment.get(_ENVIRONMENT, "")
-    return None if str(own).startswith("os.environ/") else str(own)
-
-
-def _may_be_set(context: LintContext, name: str) -> bool:
-    own = context.document.section("environment_variables")
-    return bool((context.environment or {}).get(name) or own.get(name))
+    return None if is_reference(own) else str(own)

@@ -80,7 +80,7 @@ def api_key_missing(context: LintContext) -> Iterator[LintProblem]:
             continue
         if context.environment is None and has_server and provider in _SELF_HOSTED:
             yield _problem(deployment, f"without {variables[0]} every request fails", None)
-        elif context.environment is not None and not _is_any_set(context, variables):
+        elif context.environment is not None and not context.has_variable(*variables):
             # A server of one's own may ask for no key, and be called by the name of a provider in the cloud.
             is_sure = provider in _KEYS or not has_server
             fate = f"and {variables[0]} is not set: every request fails"
@@ -152,8 +152,3 @@ def _has_server(context: LintContext, deployment: Deployment) -> bool:
 
 def _has_other_way(deployment: Deployment) -> bool:
     return any(deployment.params.get(key) for key in _INSTEAD)
-
-
-def _is_any_set(context: LintContext, variables: tuple[str, ...]) -> bool:
-    own = context.document.section("environment_variables")
-    return any((context.environment or {}).get(name) or own.get(name) for name in variables)

@@ -14,11 +14,11 @@ from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, li
 from pytest_aibackend.litellm.lint.document import Deployment
 from pytest_aibackend.litellm.lint.nearness import Nearness
 from pytest_aibackend.litellm.schema import Schema
+from pytest_aibackend.sources.references import variable_of
 from pytest_aibackend.sources.wording import written
 
 __all__ = ["provider_of", "provider_unresolved", "resolved", "vllm_in_process"]
 
-_REFERENCE: Final = "os.environ/"
 _BY_NAME: Final = re.compile(r"ft:gpt-3\.5-turbo|ft:gpt-4|^gpt-image|^\*$")  # LiteLLM takes them for OpenAI's
 _REPLICATE_ID: Final = re.compile(r":[^:]{64}$")
 # Names of these kinds are known to LiteLLM when its list of prices, which it downloads, is new enough.
@@ -81,8 +81,9 @@ _contexts: Final[weakref.WeakKeyDictionary[LintContext, _Known]] = weakref.WeakK
 
 def resolved(context: LintContext, value: Any) -> str | None:
     """Return a text, a reference replaced by the variable's value; None where it is not known, or no text."""
-    if isinstance(value, str) and value.startswith(_REFERENCE):
-        return (context.environment or {}).get(value.removeprefix(_REFERENCE))
+    variable = variable_of(value)
+    if variable is not None:
+        return (context.environment or {}).get(variable)
     return value if isinstance(value, str) else None
 
 

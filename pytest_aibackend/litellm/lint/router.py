@@ -8,6 +8,7 @@ from typing import Any, Final
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.served import served_by
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 
 __all__ = [
@@ -80,7 +81,7 @@ def timeout_with_unit(context: LintContext) -> Iterator[LintProblem]:
     for deployment in context.document.deployments:
         for key in _TIMEOUTS:
             value = deployment.params.get(key)
-            if isinstance(value, str) and not value.startswith("os.environ/") and not _is_number(value):
+            if isinstance(value, str) and not is_reference(value) and not _is_number(value):
                 yield LintProblem(
                     path=deployment.at(key),
                     message=f"{key} of {deployment.label!r} is the text {show_value(key, value)}:"

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 from pytest_aibackend.sources.wording import listed
 
@@ -37,7 +38,7 @@ def unusable_routing_group(context: LintContext) -> Iterator[LintProblem]:
                 hint="give the group a name of its own",
             )
         names.add(name)
-        if isinstance(strategy, str) and strategy not in known and not strategy.startswith("os.environ/"):
+        if isinstance(strategy, str) and strategy not in known and not is_reference(strategy):
             yield LintProblem(
                 path=(*path, "routing_strategy"),
                 message=f"routing_strategy is {show_value(None, strategy)};"
@@ -60,15 +61,15 @@ def routing_group_unknown_model(context: LintContext) -> Iterator[LintProblem]:
 
     LiteLLM says so in its log; the entry has no effect until there is such a deployment.
     """
-    names = sorted(context.document.groups)
-    for path, group in _groups(context) if names else ():
+    groups = context.document.groups
+    for path, group in _groups(context) if groups else ():
         for index, model in _models(group):
-            if model not in names:
+            if model not in groups:
                 yield LintProblem(
                     path=(*path, "models", index),
                     message=f"the routing group {group.get('group_name')!r} names {model!r},"
                     " and no deployment is called so",
-                    hint=context.suggester.hint(model, names, otherwise="write a model_name, or remove it"),
+                    hint=context.suggester.hint(model, groups, otherwise="write a model_name, or remove it"),
                 )
 
 
@@ -82,5 +83,5 @@ def _groups(context: LintContext) -> Iterator[tuple[Path, dict[Any, Any]]]:
 def _models(group: dict[Any, Any]) -> Iterator[tuple[int, str]]:
     models = group.get("models")
     for index, model in enumerate(models if isinstance(models, list) else ()):
-        if isinstance(model, str) and not model.startswith("os.environ/"):
+        if isinstance(model, str) and not is_reference(model):
             yield index, model

@@ -72,7 +72,6 @@ def served_by(context: LintContext) -> Served:
 def _collect(context: LintContext) -> Served:
     document = context.document
     groups = {name for name in document.groups if "*" not in name} | _routing_groups(document)
-    stored = document.section("general_settings").get("store_model_in_db")
     patterns = [".*".join(map(re.escape, name.split("*"))) for name in document.wildcards]
     return Served(
         groups=frozenset(groups),
@@ -80,8 +79,7 @@ def _collect(context: LintContext) -> Served:
         hidden=frozenset(_hidden(document)),
         stripped=frozenset(name.partition("/")[2] for name in groups if "/" in name),
         wildcards=re.compile("|".join(patterns), re.DOTALL) if patterns else None,
-        is_known=bool(document.deployments)
-        and not (stored or (context.environment or {}).get("STORE_MODEL_IN_DB")),
+        is_known=bool(document.deployments) and not context.has_stored_models,
         schema=context.schema,
     )
 

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from pytest_aibackend.findings import Path
 from pytest_aibackend.litellm.schema import Schema
+from pytest_aibackend.sources.references import is_reference
 
 __all__ = ["Departure", "Kind", "departures", "type_name"]
 
-_REFERENCE: Final = "os.environ/"
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -89,7 +89,7 @@ class _Walk:
 
     def value(self, value: Any, schema: Mapping[str, Any], path: Path, section: str, on_unknown: str) -> None:
         """Compare one value, and what is in it."""
-        if value is None or (isinstance(value, str) and value.startswith(_REFERENCE)):
+        if value is None or is_reference(value):
             return
         schema = self._resolved(schema)
         about = schema.get("x-litellm", _NOTHING)

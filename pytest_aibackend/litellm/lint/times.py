@@ -9,12 +9,13 @@ from typing import Any, Final, TypeGuard
 
 from pytest_aibackend.findings import Path
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
+from pytest_aibackend.litellm.lint.entries import MOMENTS
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 
 __all__ = ["malformed_time"]
 
 _RESET: Final = ("litellm_settings", "budget_reset_time")
-_MOMENTS: Final = ("created_at", "updated_at", "ptu_effective_from", "ptu_effective_to")  # in model_info
 _SECONDS: Final = re.compile(r"[+-]?\d+(\.\d*)?")  # since 1970, or since midnight
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")
 _HOUR: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?")
@@ -37,7 +38,7 @@ def malformed_time(context: LintContext) -> Iterator[LintProblem]:
         yield _problem(_RESET, reset, "time of day", _HOUR_HINT)
     for deployment in context.document.deployments:
         path = (*deployment.path, "model_info")
-        for key in _MOMENTS:
+        for key in MOMENTS:
             value = deployment.info.get(key)
             if _is_text(value) and not _is_moment(value):
                 yield _problem((*path, key), value, "date", "write it as 2024-05-31 or 2024-05-31T08:30:00Z")
@@ -56,7 +57,7 @@ def _problem(path: Path, value: str, wanted: str, hint: str) -> LintProblem:
 
 
 def _is_text(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and value != "" and not value.startswith("os.environ/")
+    return isinstance(value, str) and value != "" and not is_reference(value)
 
 
 def _is_moment(text: str) -> bool:

@@ -9,19 +9,13 @@ from typing import Any, Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted, nearness_of
-from pytest_aibackend.litellm.lint.document import FALLBACK_KINDS
+from pytest_aibackend.litellm.lint.entries import FALLBACK_KINDS, MOMENTS
 from pytest_aibackend.litellm.lint.shape import Departure, Kind, type_name
-from pytest_aibackend.litellm.schema import Schema
 from pytest_aibackend.sources.secrets import is_secret_key, show_value
 from pytest_aibackend.sources.wording import listed
 
 __all__: list[str] = []
 
-_LISTED: Final = {
-    ("router_settings", "routing_strategy"): "routing_strategy",
-    ("cache_params", "type"): "cache_type",
-    ("model_info", "mode"): "model_mode",
-}
 _SHAPED: Final = ("model_group_alias", *FALLBACK_KINDS)
 _FORMS: Final = {
     **dict.fromkeys(FALLBACK_KINDS, "write a list of mappings: - name: [first, second]"),
@@ -39,7 +33,6 @@ _NOUNS: Final = {
     "null": "nothing",
     "date": "a date",
 }
-_TIMES: Final = ("created_at", "updated_at", "ptu_effective_from", "ptu_effective_to")  # in model_info
 # Keys of litellm_settings that LiteLLM puts to use as they are.
 _NEVER_NULL: Final = frozenset(
     {
@@ -68,7 +61,7 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
         if departure.path[:1] == ("include",) or (len(departure.path) > 2 and departure.path[1] in _SHAPED):
             continue  # include-shape, alias-shape and fallback-shape speak of them
         key = departure.path[-1] if departure.path else None
-        if key in _TIMES and isinstance(departure.value, (dt.date, int, float)):
+        if key in MOMENTS and isinstance(departure.value, (dt.date, int, float)):
             continue  # a number is one of seconds
         wanted = " or ".join(_NOUNS[kind] for kind in departure.wanted)
         yield LintProblem(
@@ -88,20 +81,19 @@ def unknown_value(context: LintContext) -> Iterator[LintProblem]:
     LiteLLM refuses to start, drops the deployment, or goes on as if nothing had been set. Write one of the
     values that the message names.
     """
-    near = nearness_of(context)
     for departure in departures_of(context, Kind.VALUE):
         key = departure.path[-1]
-        allowed = _allowed(context.schema, departure)
+        listed_names = context.schema.listed(departure.section, str(key))
+        allowed = tuple(sorted(listed_names)) if listed_names else departure.allowed
         in_guardrail = departure.path[0] == "guardrails"  # whose classes do not mind the case
         if departure.value in allowed or (in_guardrail and str(departure.value).lower() in allowed):
             continue
         texts = [each for each in allowed if isinstance(each, str)]
-        meant = near.find(departure.value, texts) if isinstance(departure.value, str) else None
         yield LintProblem(
             path=departure.path,
             message=f"{dotted(departure.path)} is {show_value(key, departure.value)};"
             f" LiteLLM knows {listed(allowed, shown=12)}",
-            hint=f"did you mean {meant!r}?" if meant else "write one of these",
+            hint=nearness_of(context).hint(departure.value, texts, otherwise="write one of these"),
             severity=Severity.WARNING if _is_kept(context, departure) else None,
         )
 
@@ -139,12 +131,6 @@ def unusable_null(context: LintContext) -> Iterator[LintProblem]:
             )
 
 
-def _allowed(schema: Schema, departure: Departure) -> tuple[Any, ...]:
-    """Return the values allowed for a key: LiteLLM's own lists know more than its types."""
-    kind = _LISTED.get((departure.section, str(departure.path[-1])))
-    return tuple(sorted(schema.values(kind))) if kind else departure.allowed
-
-
 def _noun(value: Any) -> str:
     kind = type_name(value)
     return _NOUNS.get(kind, kind)
@@ -163,8 +149,8 @@ def _is_kept(context: LintContext, departure: Departure) -> bool:
     if departure.on_unknown != "stored" or len(departure.path) != _IN_MODEL_INFO:
         return departure.on_unknown == "stored"
     key = context.schema.section(departure.section).keys.get(str(departure.path[-1]))
-    is_declared = key is not None and any(place.startswith("types/router.py") for place in key.reads)
-    return not is_declared or departure.wanted == ("boolean",)  # for which pydantic takes many words
+    takes_words = departure.wanted == ("boolean",)  # pydantic, many of them
+    return key is None or not key.of_deployment or takes_words
 
 
 def _type_hint(departure: Departure) -> str:

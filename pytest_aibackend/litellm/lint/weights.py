@@ -8,6 +8,7 @@ from typing import Any, Final
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.document import Deployment
+from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import show_value
 
 __all__ = [
@@ -33,7 +34,7 @@ def unusable_weight(context: LintContext) -> Iterator[LintProblem]:
     """
     for deployment in context.document.deployments:
         weight = deployment.params.get("weight")
-        if isinstance(weight, str) and weight.startswith("os.environ/"):
+        if is_reference(weight):
             message = f"the weight of {deployment.label!r} comes from a variable, and would be text"
         elif _number(weight) < 0:
             message = f"the weight of {deployment.label!r} is {weight}"

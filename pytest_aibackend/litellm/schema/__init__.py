@@ -31,6 +31,12 @@ __all__ = [
 _HERE: Final = Path(__file__).parent
 _FILE: Final = re.compile(r"litellm-(\d+)\.(\d+)\.json")
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)")
+_LISTED: Final = {
+    ("router_settings", "routing_strategy"): "routing_strategy",
+    ("cache_params", "type"): "cache_type",
+    ("model_info", "mode"): "model_mode",
+}
+_EXACT: Final = ("AllowedFailsPolicy", "RetryPolicy")  # classes that give no key another name
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -84,6 +90,15 @@ class Key:
         """Where in LiteLLM it is declared and read: `proxy/proxy_server.py:6545`."""
         return tuple(self.schema.get("x-litellm", _NOTHING).get("reads", ()))
 
+    @property
+    def of_deployment(self) -> bool:
+        """Whether LiteLLM's classes of a deployment declare it."""
+        return self.is_read_in("types/router.py")
+
+    def is_read_in(self, *files: str) -> bool:
+        """Say whether one of these files of LiteLLM declares or reads it."""
+        return any(place.startswith(files) for place in self.reads)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -102,6 +117,11 @@ class Section:
     def on_unknown(self) -> str:
         """What becomes of a key that is not among `keys`: rejected, warned, ignored, stored or forwarded."""
         return str(self.definition["x-litellm"]["on_unknown"])
+
+    @property
+    def is_open_class(self) -> bool:
+        """Whether any key may be meant: a class may give another name to one before it looks for it."""
+        return self.route is None and self.on_unknown != "rejected" and self.name not in _EXACT
 
     def fate_of(self, key: str) -> str:
         """Return what becomes of one unknown key: for a few that LiteLLM looks out for, something else."""
@@ -173,6 +193,14 @@ class Schema:
         Raises KeyError for another kind.
         """
         return self._values[kind]
+
+    def listed(self, section: str, key: str) -> frozenset[str] | None:
+        """Return the names beside which LiteLLM takes no other for a key; None where there is no such list.
+
+        They are its own lists, which know more than the types that it declares.
+        """
+        kind = _LISTED.get((section, key))
+        return self.values(kind) if kind else None
 
     def provider_of(self, model: str) -> str | None:
         """Return the provider that LiteLLM supplies for a model named without; None if it has none."""

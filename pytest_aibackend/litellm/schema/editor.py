@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pytest_aibackend.litellm.schema import Schema
+from pytest_aibackend.litellm.schema import Schema, Section
 from pytest_aibackend.litellm.schema.patterns import STAND_INS
 
 __all__ = ["editor_schema", "text_of"]
@@ -27,12 +27,6 @@ _SUGGESTED: Final = {
     ("litellm_settings", "service_callback"): "callback",
     ("guardrail_params", "guardrail"): "guardrail",
     ("guardrail_params", "mode"): "guardrail_mode",
-}
-# Names beside which LiteLLM takes no other.
-_LISTED: Final = {
-    ("router_settings", "routing_strategy"): "routing_strategy",
-    ("cache_params", "type"): "cache_type",
-    ("model_info", "mode"): "model_mode",
 }
 
 
@@ -64,27 +58,23 @@ def text_of(document: Mapping[str, Any], depth: int = 0) -> str:
 
 def _definition(schema: Schema, definition: Mapping[str, Any]) -> dict[str, Any]:
     """Return one mapping of the file, with its keys."""
-    about = definition.get("x-litellm", {})
     plain = {key: value for key, value in definition.items() if key not in (*_OURS, "properties")}
     if "properties" not in definition:
         return {word: _converted(item) for word, item in plain.items()}
-    # A class may give another name to a key before it looks for it, so that any key may be meant there.
-    open_class = "route" not in about and about["on_unknown"] != "rejected"
+    section = Section(str(definition["x-litellm"]["section"]), definition)
     return plain | {
         "properties": {
-            name: _property(schema, str(about["section"]), name, key)
-            for name, key in definition["properties"].items()
+            name: _property(schema, section.name, name, key) for name, key in definition["properties"].items()
         },
-        "additionalProperties": open_class or about["on_unknown"] not in _STRICT,
+        "additionalProperties": section.is_open_class or section.on_unknown not in _STRICT,
     }
 
 
 def _property(schema: Schema, section: str, name: str, key: Mapping[str, Any]) -> dict[str, Any]:
     plain = {word: value for word, value in key.items() if word not in _OURS}
     converted = _nullable(_converted(plain))
-    if (section, name) in _LISTED:
-        names = sorted(schema.values(_LISTED[section, name]))
-        converted = {"anyOf": [{"enum": names}, {"$ref": "#/definitions/reference"}, dict(_NULL)]}
+    if listed := schema.listed(section, name):
+        converted = {"anyOf": [{"enum": sorted(listed)}, {"$ref": "#/definitions/reference"}, dict(_NULL)]}
     if (section, name) in _SUGGESTED:
         converted = _with_suggestions(converted, _SUGGESTED[section, name])
     told = _told(key, schema.version)
