@@ -14,8 +14,8 @@ NOTHING = "nothing is running"
 def status(config_dir: Path, *, as_json: bool) -> int:
     """Print it; return 0 only if everything runs and nothing is to be done, 2 without such a directory."""
     from pytest_aibackend.deploy.console import plain_console
-    from pytest_aibackend.deploy.status import collect
-    from pytest_aibackend.deploy.status_view import show_status
+    from pytest_aibackend.deploy.status.facts import collect
+    from pytest_aibackend.deploy.status.view import show_status
     from pytest_aibackend.stack.status import look_at_stack
 
     if not config_dir.is_dir():

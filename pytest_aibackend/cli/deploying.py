@@ -125,7 +125,7 @@ def _reload(arguments: argparse.Namespace, _rest: list[str]) -> int:
 
 
 def _watch(arguments: argparse.Namespace, _rest: list[str]) -> int:
-    from pytest_aibackend.deploy.watch import WatchOptions, watch
+    from pytest_aibackend.deploy.watch.loop import WatchOptions, watch
 
     options = WatchOptions(
         quiet_s=arguments.debounce,
@@ -143,6 +143,6 @@ def _history(arguments: argparse.Namespace, _rest: list[str]) -> int:
 
 
 def _backups(arguments: argparse.Namespace, _rest: list[str]) -> int:
-    from pytest_aibackend.deploy.backups_command import run
+    from pytest_aibackend.deploy.backups.command import run
 
     return run(arguments)

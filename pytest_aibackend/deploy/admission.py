@@ -19,7 +19,7 @@ from pytest_aibackend.findings import Finding, Severity
 from pytest_aibackend.serving.state import write_private
 
 if TYPE_CHECKING:
-    from pytest_aibackend.deploy.canary import Canary
+    from pytest_aibackend.deploy.canary.client import Canary
 
 __all__ = ["Admission"]
 
@@ -54,7 +54,7 @@ class Admission:
 
     def pass_canary(self, candidate: bytes) -> None:
         """Have the real LiteLLM try these bytes, where there is one and it is wanted."""
-        from pytest_aibackend.deploy.canary import Canary, find_litellm
+        from pytest_aibackend.deploy.canary.client import Canary, find_litellm
 
         if self.request.canary is False:
             self._skip_canary("--no-canary")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pytest_aibackend.deploy.backups import BackupError, read_backup
+from pytest_aibackend.deploy.backups.files import BackupError, read_backup
 from pytest_aibackend.deploy.console import Console
 from pytest_aibackend.deploy.report import Outcome, StopRun
 from pytest_aibackend.deploy.site import Site

@@ -7,7 +7,7 @@ import datetime as dt
 import traceback
 from collections.abc import Iterator
 
-from pytest_aibackend.deploy.backups import BackupError
+from pytest_aibackend.deploy.backups.files import BackupError
 from pytest_aibackend.deploy.console import Console
 from pytest_aibackend.deploy.history import History, record_of
 from pytest_aibackend.deploy.interrupts import Interrupted

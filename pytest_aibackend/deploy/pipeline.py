@@ -36,7 +36,7 @@ from pytest_aibackend.sources.backups import is_restorable
 from pytest_aibackend.sources.secrets import redact_text
 
 if TYPE_CHECKING:
-    from pytest_aibackend.deploy.canary import Canary
+    from pytest_aibackend.deploy.canary.client import Canary
 
 __all__ = ["Request", "run"]
 

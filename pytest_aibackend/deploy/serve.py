@@ -36,7 +36,7 @@ class ServeError(ValueError):
 
 def serve(config_dir: Path, options: ServeOptions) -> int:
     """Become the gateway's supervisor; returns only if that is impossible: 2, with the reason printed."""
-    from pytest_aibackend.deploy.canary import find_litellm
+    from pytest_aibackend.deploy.canary.client import find_litellm
 
     if not config_dir.is_dir():
         return _say(f"there is no directory {config_dir}; name it with --config DIR")

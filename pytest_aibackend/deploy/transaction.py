@@ -12,7 +12,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_aibackend.deploy.backups import make_backup, rotate
+from pytest_aibackend.deploy.backups.files import make_backup, rotate
 from pytest_aibackend.deploy.console import Console
 from pytest_aibackend.deploy.interrupts import Interrupts
 from pytest_aibackend.deploy.journal import Action, Entry, Journal, Reached, plan_recovery

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_aibackend.deploy.canary_words import explain_error
+from pytest_aibackend.deploy.canary.words import explain_error
 from pytest_aibackend.litellm.served import ServedGroups, expected_groups, is_expansion
 from pytest_aibackend.serving.state import StateDir, WorkerNote, WorkerState, sha256
 from pytest_aibackend.sources import yaml_text

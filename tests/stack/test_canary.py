@@ -21,8 +21,8 @@ import pytest
 import redis
 import yaml
 
-from pytest_aibackend.deploy import canary as canary_module
-from pytest_aibackend.deploy.canary import Canary, CanaryResult, find_litellm
+from pytest_aibackend.deploy.canary import client as canary_module
+from pytest_aibackend.deploy.canary.client import Canary, CanaryResult, find_litellm
 from tests.fakes.openai_server import RecordingServer
 from tests.fakes.real import ValkeyServer, valkey_server
 from tests.stack.embedded import wait_until
@@ -440,7 +440,7 @@ def test_the_interpreter_that_has_litellm_is_found_without_importing_it(tmp_path
 CLIENT = """
 import sys
 from pathlib import Path
-from pytest_aibackend.deploy.canary import Canary
+from pytest_aibackend.deploy.canary.client import Canary
 with Canary(sys.executable, {environment!r}, directory=Path({beside!r})) as canary:
     canary.try_out({raw!r}, lambda line: print(line, flush=True))
 """

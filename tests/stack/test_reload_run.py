@@ -410,7 +410,7 @@ def test_a_reader_that_goes_away_does_not_stop_it(running: Deployment) -> None:
 
 
 WARM = """
-from pytest_aibackend.deploy.canary import CanaryResult
+from pytest_aibackend.deploy.canary.client import CanaryResult
 class Warm:
     def try_out(self, raw, tell, *, within_s=90.0):
         tell("booting")

@@ -17,7 +17,7 @@ import pytest
 
 from pytest_aibackend.deploy.journal import Journal, Reached
 from pytest_aibackend.deploy.lock import exclusive
-from pytest_aibackend.deploy.status import GatewayStatus, collect
+from pytest_aibackend.deploy.status.facts import GatewayStatus, collect
 from pytest_aibackend.litellm.generate import render
 from pytest_aibackend.serving.state import WorkerState
 from pytest_aibackend.sources.backend import load_backend

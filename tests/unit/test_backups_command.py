@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from pytest_aibackend.cli import main
-from pytest_aibackend.deploy.backups import make_backup
-from pytest_aibackend.deploy.backups_rehearsal import AGES
+from pytest_aibackend.deploy.backups.files import make_backup
+from pytest_aibackend.deploy.backups.rehearsal import AGES
 
 NOW = dt.datetime.now(dt.UTC)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embedded"

@@ -15,7 +15,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_aibackend.deploy.backups import rotate
+from pytest_aibackend.deploy.backups.files import rotate
 from pytest_aibackend.sources.backups import Kept, keep_newest_good, plan_retention
 from pytest_aibackend.sources.models import Retention
 

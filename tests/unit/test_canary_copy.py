@@ -9,8 +9,8 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_aibackend.deploy.canary_compare import differences, expected_of
-from pytest_aibackend.deploy.canary_copy import (
+from pytest_aibackend.deploy.canary.compare import differences, expected_of
+from pytest_aibackend.deploy.canary.copy import (
     canary_environment,
     canary_namespace,
     named_variables,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_aibackend.deploy.canary_words import (
+from pytest_aibackend.deploy.canary.words import (
     drop_reasons,
     explain_exit,
     hide,

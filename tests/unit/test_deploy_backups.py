@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aibackend.deploy.backups import BackupError, make_backup, read_backup, rotate
+from pytest_aibackend.deploy.backups.files import BackupError, make_backup, read_backup, rotate
 from pytest_aibackend.sources.backups import backup_time, read_backups
 from pytest_aibackend.sources.models import Retention
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_aibackend.deploy.watch_sources import SOURCES, Debounce, Fingerprint, changed_sources, fingerprint
+from pytest_aibackend.deploy.watch.sources import SOURCES, Debounce, Fingerprint, changed_sources, fingerprint
 
 QUIET_S, PATIENCE_S = 1.0, 5.0
 AWAY: Fingerprint = (None, None)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_aibackend.deploy.canary_ask import AskError, ask, wait_ready
-from pytest_aibackend.deploy.canary_compare import differences, expected_of
-from pytest_aibackend.deploy.canary_copy import (
+from pytest_aibackend.deploy.canary.ask import AskError, ask, wait_ready
+from pytest_aibackend.deploy.canary.compare import differences, expected_of
+from pytest_aibackend.deploy.canary.copy import (
     REDIS_PREFIX,
     canary_namespace,
     has_namespaced_redis,
@@ -20,8 +20,8 @@ from pytest_aibackend.deploy.canary_copy import (
     private_copy,
     show_path,
 )
-from pytest_aibackend.deploy.canary_host import Host
-from pytest_aibackend.deploy.canary_words import drop_reasons, explain_exit, last_error, redact
+from pytest_aibackend.deploy.canary.host import Host
+from pytest_aibackend.deploy.canary.words import drop_reasons, explain_exit, last_error, redact
 from pytest_aibackend.sources.references import REFERENCE, variable_of
 
 __all__ = ["Trial", "judge", "lay_out", "text_of"]

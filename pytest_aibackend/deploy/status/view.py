@@ -13,7 +13,7 @@ from pytest_aibackend.serving.state import WorkerNote, WorkerState
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pytest_aibackend.deploy.status import GatewayStatus, Trouble
+    from pytest_aibackend.deploy.status.facts import GatewayStatus, Trouble
 
 __all__ = ["show_status"]
 

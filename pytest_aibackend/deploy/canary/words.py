@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from pytest_aibackend.deploy.canary_copy import named_variables, show_path, walk
+from pytest_aibackend.deploy.canary.copy import named_variables, show_path, walk
 from pytest_aibackend.sources.references import is_reference
 from pytest_aibackend.sources.secrets import is_secret_key, redact_line
 

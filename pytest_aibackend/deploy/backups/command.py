@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_aibackend.deploy.backups import BackupError, rotate
-from pytest_aibackend.deploy.backups_view import (
+from pytest_aibackend.deploy.backups.files import BackupError, rotate
+from pytest_aibackend.deploy.backups.view import (
     count,
     print_findings,
     print_json,
@@ -220,7 +220,7 @@ def _rotate(place: _Place, arguments: argparse.Namespace) -> int:
 
 
 def _rehearse(place: _Place, _arguments: argparse.Namespace) -> int:
-    from pytest_aibackend.deploy.backups_rehearsal import rehearse
+    from pytest_aibackend.deploy.backups.rehearsal import rehearse
 
     return rehearse(place.retention)
 

@@ -17,19 +17,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from pytest_aibackend.deploy.canary.warm import WarmCanary
 from pytest_aibackend.deploy.console import plain_console
 from pytest_aibackend.deploy.pipeline import Request, run
 from pytest_aibackend.deploy.report import Outcome, Report
 from pytest_aibackend.deploy.service import ServiceError
 from pytest_aibackend.deploy.site import Site
-from pytest_aibackend.deploy.warm_canary import WarmCanary
-from pytest_aibackend.deploy.watch_console import WatchConsole, clock
-from pytest_aibackend.deploy.watch_sources import SOURCES, Debounce, changed_sources, fingerprint
+from pytest_aibackend.deploy.watch.console import WatchConsole, clock
+from pytest_aibackend.deploy.watch.sources import SOURCES, Debounce, changed_sources, fingerprint
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.sources.backend import load_backend
 
 if TYPE_CHECKING:
-    from pytest_aibackend.deploy.canary import Canary
+    from pytest_aibackend.deploy.canary.client import Canary
 
 __all__ = ["WatchOptions", "watch"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from pytest_aibackend.deploy.canary import Canary, find_litellm
+from pytest_aibackend.deploy.canary.client import Canary, find_litellm
 from pytest_aibackend.deploy.service import ServiceError
 from pytest_aibackend.deploy.site import Site
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_aibackend.deploy.canary_host import Host
+from pytest_aibackend.deploy.canary.host import Host
 
 if TYPE_CHECKING:
     import httpx

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from pytest_aibackend.deploy.backups import BackupError, make_backup, read_backup, rotate
-from pytest_aibackend.deploy.backups_view import print_plan
+from pytest_aibackend.deploy.backups.files import BackupError, make_backup, read_backup, rotate
+from pytest_aibackend.deploy.backups.view import print_plan
 from pytest_aibackend.sources.backups import CHECKSUM, Kept
 from pytest_aibackend.sources.models import Retention
 

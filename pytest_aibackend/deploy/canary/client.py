@@ -20,11 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from pytest_aibackend.deploy.canary_compare import expected_of
-from pytest_aibackend.deploy.canary_copy import canary_environment
-from pytest_aibackend.deploy.canary_host import Host, HostError
-from pytest_aibackend.deploy.canary_trial import Trial, judge, lay_out, text_of
-from pytest_aibackend.deploy.canary_words import hide, is_port_taken, secret_values
+from pytest_aibackend.deploy.canary.compare import expected_of
+from pytest_aibackend.deploy.canary.copy import canary_environment
+from pytest_aibackend.deploy.canary.host import Host, HostError
+from pytest_aibackend.deploy.canary.trial import Trial, judge, lay_out, text_of
+from pytest_aibackend.deploy.canary.words import hide, is_port_taken, secret_values
 from pytest_aibackend.sources.yaml_text import parse
 
 __all__ = ["Canary", "CanaryResult", "find_litellm"]

@@ -1,0 +1,1 @@
+"""Backups of the deployed file: made, rotated, listed, verified."""

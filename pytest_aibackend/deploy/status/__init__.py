@@ -1,0 +1,1 @@
+"""What `aibackend status` tells of the gateway."""

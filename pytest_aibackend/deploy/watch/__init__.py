@@ -1,0 +1,1 @@
+"""`aibackend watch`: a reload for each change of the sources."""
