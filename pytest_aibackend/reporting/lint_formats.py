@@ -5,35 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pytest_aibackend import __version__
 from pytest_aibackend.findings import Finding, Severity
+from pytest_aibackend.reporting.rule_text import RuleText
 from pytest_aibackend.reporting.sarif import sarif_log
 
-__all__ = ["FORMATS", "LintReport", "LintedFile", "RuleText"]
+__all__ = ["FORMATS", "LintReport", "LintedFile"]
 
 _SCHEMA_VERSION: Final = 1
-
-
-class RuleText(Protocol):
-    """What a report tells of a rule."""
-
-    @property
-    def id(self) -> str:
-        """Return its id."""
-
-    @property
-    def severity(self) -> Severity:
-        """Return how bad its trouble is, unless a finding says otherwise."""
-
-    @property
-    def summary(self) -> str:
-        """Return the trouble in one sentence."""
-
-    @property
-    def documentation(self) -> str:
-        """Return all that is to be said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from pytest_aibackend import __version__
 from pytest_aibackend.findings import Finding
-
-if TYPE_CHECKING:
-    from pytest_aibackend.reporting.lint_formats import RuleText
+from pytest_aibackend.reporting.rule_text import RuleText
 
 __all__ = ["sarif_log"]
 
