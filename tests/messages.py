@@ -14,6 +14,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "pytest_aibackend"
 # Findings of rules (docs/checks.md and docs/lint.md have them), and what only our own code can meet.
 NOT_MESSAGES = {
+    "sources/yaml_anchors.py": "findings of check 1",
+    "sources/yaml_builder.py": "findings of check 1",
+    "sources/yaml_problems.py": "findings of check 1",
+    "sources/yaml_scalars.py": "findings of check 1",
     "sources/yaml_text.py": "findings of check 1",
     "sources/schema.py": "findings of checks 2 to 4",
     "litellm/plan/wildcards.py": "reasons within findings of check 5",

@@ -50,6 +50,12 @@ def refused(text: str | bytes) -> YamlProblem:
     return problems[0]
 
 
+@pytest.fixture(params=[yaml.CSafeLoader, yaml.SafeLoader], ids=["libyaml", "python"])
+def either_loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML has libyaml in most places, not in all."""
+    monkeypatch.setattr(yaml_text, "_Loader", request.param)
+
+
 def paths_of(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     return [path, *(found for key, item in inner for found in paths_of(item, (*path, key)))]
@@ -180,7 +186,8 @@ def test_the_last_of_equal_keys_is_kept_where_that_is_wanted() -> None:
         (b"a: 'open\nb: 1\n", "yaml-syntax", 1, 4),
         (b"a: b: c\n", "yaml-syntax", 1, 5),
         (b"a: @b\n", "yaml-syntax", 1, 4),
-        (b"a: 1\nb: \x01\n", "yaml-syntax", 2, 1),
+        (b"a: 'open\n---\nb'\n", "yaml-syntax", 1, 4),
+        (b"a: 1\nb: \x01\n", "yaml-syntax", 2, 4),
         (b"a: *b\n", "unknown-alias", 1, 4),
         (b"a: &a [*a]\n", "endless-alias", 1, 8),
         (b"a: &a 1\nb: &a 2\n", "duplicate-anchor", 2, 4),
@@ -189,12 +196,59 @@ def test_the_last_of_equal_keys_is_kept_where_that_is_wanted() -> None:
         (b"a: !vault x\n", "unknown-tag", 1, 4),
         (b"a: 2025-13-45\n", "unreadable-value", 1, 4),
         (b"? [a]\n: b\n", "unusable-key", 1, 3),
+        (b"a: &a [1]\n*a : b\n", "unusable-key", 2, 1),
         (b"a: {<<: 1}\n", "unusable-merge", 1, 9),
     ],
 )
+@pytest.mark.usefixtures("either_loader")
 def test_refusals_have_their_place(text: bytes, rule: str, line: int, column: int) -> None:
     problem = refused(text)
     assert (problem.rule, problem.line, problem.column) == (rule, line, column), problem
+
+
+@pytest.mark.usefixtures("either_loader")
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [(b"\xe9", "byte 0xe9 is not UTF-8"), (b"\x07", "U+0007"), (b"\xef\xbf\xbe", "U+FFFE")],
+    ids=["latin-1", "bell", "no-character"],
+)
+def test_the_character_that_is_wrong_has_its_place(wrong: bytes, says: str, mark: bytes, end: str) -> None:
+    before, after = f"é: éé{end}b: 'é", f"'{end}" + f"c: é{end}" * 9
+    problem = refused(mark + before.encode() + wrong + after.encode())
+    assert says in problem.message
+    assert (problem.line, problem.column) == (2, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("password: *hunter2", "unknown-alias"),
+        ("password: !hunter2 x", "unknown-tag"),
+        ("password: !hunter2 [x]", "unknown-tag"),
+        ("password: !!int hunter2", "unreadable-value"),
+        ("api_keys:\n  - *hunter2", "unknown-alias"),
+        ("api_keys: [[!hunter2 x]]", "unknown-tag"),
+        ("credentials: {first: !!float hunter2}", "unreadable-value"),
+    ],
+)
+def test_what_stands_below_a_key_of_secrets_is_not_shown(text: str, rule: str) -> None:
+    problem = refused(text)
+    assert problem.rule == rule
+    assert "hunter2" not in f"{problem.message} {problem.hint}"
+    assert "not shown" in problem.message
+
+
+@pytest.mark.parametrize("text", ["password: x\n*b : 1", "password: x\nother: *b", "password: [x]\nc: [*b]"])
+def test_what_stands_beside_a_key_of_secrets_is_shown(text: str) -> None:
+    assert "*b" in refused(text).message
+
+
+def test_a_windows_path_in_double_quotes() -> None:
+    problem = refused('a: 1\nb: "C:\\models"\n')
+    assert (problem.line, problem.column) == (2, 7), "of the backslash"
+    assert "single quotes" in problem.hint
 
 
 def test_suggests_the_alias_that_was_meant() -> None:

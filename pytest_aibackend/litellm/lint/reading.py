@@ -18,7 +18,7 @@ __all__ = ["wrong_top_level"]
 
 _LOADER: Final = "proxy/proxy_server.py, _get_config_from_file: yaml.safe_load (1.106.2)"
 _OURS: Final = "none: a bound of this program"
-# What a text can be that is not YAML, and what becomes of it: sources/yaml_text.py finds them.
+# What a text can be that is not YAML, and what becomes of it: sources/yaml_*.py find them.
 _TROUBLES: Final = {
     "file-too-large": """
         A config is larger than any config is (16 MiB).
