@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Install a wheel in an empty environment on every supported Python that is here, and run it on config/.
 
-RELEASE_TAG, where it is set, has to be `v` and the version of the wheel: a tag publishes no other version.
+RELEASE_TAG, where it is set, has to be `v` and the version of the wheel, and CHANGELOG.md has to have a section
+for it: a tag publishes no other version, and none that nobody can read about.
 """
 
 from __future__ import annotations
@@ -80,10 +81,12 @@ def candidates(version: str) -> Iterator[str]:
 
 
 def agreed_version(wheel: Path, tag: str | None) -> str:
-    """Return the version of the wheel; raises TrialError if the tag has another one."""
+    """Return the version of the wheel; raises TrialError if tag or changelog disagree."""
     version = wheel.name.split("-")[1]
     if tag and tag != f"v{version}":
         raise TrialError(f"the tag is {tag}, but pytest_aibackend/__init__.py says {version}")
+    if tag and f"\n## [{version}]" not in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"):
+        raise TrialError(f"CHANGELOG.md has no section [{version}]")
     return version
 
 
