@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Install a wheel in an empty environment on every supported Python that is here, and run it on config/.
 
-RELEASE_TAG, where it is set, has to be `v` and the version of the wheel, and CHANGELOG.md has to have a section
+RELEASE_TAG, where it is set, has to be `v` and the version of the wheel, and CHANGELOG.md to have a section
 for it: a tag publishes no other version, and none that nobody can read about.
 """
 

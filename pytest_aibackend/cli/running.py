@@ -24,12 +24,13 @@ def _add_stack(commands: Commands) -> None:
         ("status", "show what runs, what the gateway serves, and what is wrong with it"),
     ):
         command = commands.add_parser(name, help=text)
+        embedded = Path("examples/embedded")
         command.add_argument(
             "--config",
             type=Path,
-            default=Path("examples/embedded"),
+            default=None if name == "status" else embedded,
             metavar="DIR",
-            help="default: examples/embedded",
+            help=f"default: {embedded}" + (" while that is up, else config" if name == "status" else ""),
         )
         if name == "up":
             command.add_argument("--detach", action="store_true", help="return when all services are ready")
