@@ -13,7 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, OFF, SETTINGS, effective, plain
+from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, SETTINGS, as_read, effective, is_default, plain
 from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
 from pytest_aibackend.sources.models import Deploy, PortEntry, Provider
 
@@ -235,13 +235,13 @@ def _settings(document: Mapping[Any, Any]) -> Iterator[tuple[Place, Any]]:
         is_settings = isinstance(value, dict) or not value or section == "router_settings"
         if section in SETTINGS and is_settings:
             for key, item in section_of(document, section).items():
-                if section == "router_settings" and key in OFF and item is OFF[key]:
+                if is_default(section, key, item):
                     continue
                 if section in ("litellm_settings", "router_settings") and key in FALLBACK_KINDS:
                     continue
                 if section == "router_settings" and key == "model_group_alias":
                     continue
-                yield from _unfolded((str(section), str(key)), item)
+                yield from _unfolded((str(section), str(key)), as_read(key, item))
         elif section != "model_list":
             yield (str(section),), value
 

@@ -12,10 +12,12 @@ What is taken for the same, and why it is (LiteLLM 1.106.2):
   kind whole (router.py: `fallbacks or litellm.fallbacks`);
 - the order of fallbacks for names that do not resemble each other: the exact name is looked for, then one
   with or without a prefix (router_utils/fallback_event_handlers.py);
-- `enable_weighted_failover: false` and its absence: it is off by default (router.py);
+- a setting that stands at LiteLLM's default and one that is not written (`BY_DEFAULT`; router.py, __init__.py;
+  `cache: false` is passed over in proxy_server.py, load_config);
 - a section of settings that is null or empty, or `router_settings` that are no mapping, and none
   (proxy/proxy_server.py, load_config);
-- 60 and 60.0; but not 1 and true, nor 9 and "9".
+- 60 and 60.0; but not 1 and true, nor 9 and "9", unless LiteLLM makes a number of it: limits and prices of a
+  deployment (types/router.py, LiteLLM_Params), the port of Redis (redis/connection.py).
 
 Whatever else differs, differs: unknown keys and sections are compared as they stand.
 """
@@ -32,8 +34,10 @@ __all__ = [
     "FALLBACK_KINDS",
     "SETTINGS",
     "alike",
+    "as_read",
     "differences",
     "effective",
+    "is_default",
     "plain",
     "resembling",
     "same_meaning",
@@ -46,7 +50,18 @@ FALLBACK_KINDS: Final = (
     "default_fallbacks",
 )
 SETTINGS: Final = ("litellm_settings", "router_settings", "general_settings", "environment_variables")
-OFF: Final = {"enable_weighted_failover": False}
+BY_DEFAULT: Final[Mapping[tuple[str, str], Any]] = {
+    ("router_settings", "routing_strategy"): "simple-shuffle",
+    ("router_settings", "enable_weighted_failover"): False,
+    ("router_settings", "enable_pre_call_checks"): False,
+    ("router_settings", "enable_tag_filtering"): False,
+    ("router_settings", "enable_health_check_routing"): False,
+    ("router_settings", "retry_after"): 0,
+    ("litellm_settings", "cache"): False,
+    ("litellm_settings", "ssl_verify"): True,
+    ("litellm_settings", "turn_off_message_logging"): False,
+}
+_REDIS_PORTS: Final = ("port", "redis_port")
 
 
 def same_meaning(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
@@ -91,12 +106,26 @@ def _parts(config: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _settings(section: str, settings: Mapping[Any, Any]) -> dict[str, Any]:
     moved = FALLBACK_KINDS if section in ("litellm_settings", "router_settings") else ()
-    off = OFF if section == "router_settings" else {}
     return {
-        f"{section}.{key}": plain(value)
+        f"{section}.{key}": plain(as_read(key, value))
         for key, value in settings.items()
-        if key not in moved and not (key in off and value is off[key])
+        if key not in moved and not is_default(section, key, value)
     }
+
+
+def is_default(section: object, key: object, value: object) -> bool:
+    """Say whether a setting stands at what LiteLLM takes without it."""
+    place = (str(section), str(key))
+    return place in BY_DEFAULT and plain(value) == plain(BY_DEFAULT[place])
+
+
+def as_read(key: object, value: Any) -> Any:
+    """Return a setting as those read it who use it: the port of Redis is a number, however it is written."""
+    if key == "cache_params" and isinstance(value, dict):
+        return {name: as_read(name, item) for name, item in value.items()}
+    if key in _REDIS_PORTS and isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value
 
 
 def _deployment(entry: Mapping[str, Any], defaults: Defaults) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,6 +25,13 @@ _ADDRESS_VARIABLES: Final = {
 }
 _KEY_VARIABLE: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 _KEY_SETTINGS: Final = {"openai": ("api_key", "openai_key"), "anthropic": ("api_key", "anthropic_key")}
+# What LiteLLM_Params makes a number of, beside prices (types/router.py).
+_WHOLE_NUMBERS: Final = (
+    *("rpm", "tpm", "itpm", "otpm", "max_retries"),
+    *("default_api_key_rpm_limit", "default_api_key_tpm_limit"),
+)
+_WHOLE: Final = re.compile(r"[0-9]{1,18}")
+_DECIMAL: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 # Without a key LiteLLM sends its own placeholder to vLLM, and Ollama looks at none.
 _KEYLESS: Final = ("hosted_vllm", "ollama", "ollama_chat")
 
@@ -70,7 +78,7 @@ class Defaults:
 
     def filled(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with what LiteLLM takes of itself written down, and without nulls."""
-        given = {key: value for key, value in params.items() if value is not None}
+        given = {key: _as_number(key, value) for key, value in params.items() if value is not None}
         kind = kind_of(given)
         key = given.get("api_key")
         if is_placeholder(key) and str(key) == str(key).strip():  # a line break in it cannot be sent
@@ -84,3 +92,13 @@ class Defaults:
         if kind in self._key and not given.get("api_key"):
             given["api_key"] = self._key[kind]
         return given
+
+
+def _as_number(key: object, value: Any) -> Any:
+    """Return a parameter as LiteLLM takes it: `rpm: "60"` is 60, a price of `1e-06` no text."""
+    if not isinstance(value, str):
+        return value
+    if key in _WHOLE_NUMBERS and _WHOLE.fullmatch(value):
+        return int(value)
+    is_price = isinstance(key, str) and key.startswith(("input_cost_per_", "output_cost_per_"))
+    return float(value) if is_price and _DECIMAL.fullmatch(value) else value

@@ -88,10 +88,40 @@ SAME = {
         {"router_settings": {"fallbacks": [{"c": ["d"]}, {"a": ["b"]}]}},
     ),
     "off by default": ({"router_settings": {"enable_weighted_failover": False}}, {}),
+    "defaults written down": (
+        {
+            "router_settings": {"routing_strategy": "simple-shuffle", "retry_after": 0.0},
+            "litellm_settings": {"cache": False, "ssl_verify": True},
+        },
+        {},
+    ),
+    "numbers in quotes that LiteLLM reads as numbers": (
+        with_params(model="azure/x", rpm="60", input_cost_per_token="1e-06"),
+        with_params(model="azure/x", rpm=60, input_cost_per_token=0.000001),
+    ),
+    "the port of Redis in quotes": (
+        {
+            "litellm_settings": {"cache": True, "cache_params": {"port": "6379"}},
+            "router_settings": {"redis_port": "6380"},
+        },
+        {
+            "litellm_settings": {"cache": True, "cache_params": {"port": 6379}},
+            "router_settings": {"redis_port": 6380},
+        },
+    ),
     "empty sections": ({"general_settings": None, "router_settings": {}, "litellm_settings": {}}, {}),
 }
 DIFFERENT = {
-    "text for a number": (with_params(model="azure/x", rpm=60), with_params(model="azure/x", rpm="60")),
+    "text for a number": (
+        with_params(model="azure/x", timeout=60),
+        with_params(model="azure/x", timeout="60"),
+    ),
+    "text that is no number to LiteLLM": (
+        with_params(model="azure/x", rpm=60),
+        with_params(model="azure/x", rpm="6e1"),
+    ),
+    "another than the default": ({"router_settings": {"routing_strategy": "least-busy"}}, {}),
+    "a word for off": ({"litellm_settings": {"cache": "false"}}, {}),
     "true for 1": (with_params(model="azure/x", stream=1), with_params(model="azure/x", stream=True)),
     "a key for a placeholder": (
         with_params(model="openai/x", api_base="http://h/v1", api_key="none"),
