@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_aibackend.deploy import candidate as candidates
 from pytest_aibackend.deploy.admission import Admission
+from pytest_aibackend.deploy.candidate import generate_candidate, restore_candidate, show_difference
 from pytest_aibackend.deploy.console import Console
 from pytest_aibackend.deploy.ending import ending, in_words, note_in_history
 from pytest_aibackend.deploy.interrupts import Interrupts
@@ -114,7 +114,7 @@ class _Run:
         old = self._old_bytes(before, candidate)
         has_cache = self._admission.has_cache(candidate, old)
         self._admission.pass_canary(candidate)
-        candidates.show_difference(self._site, old, candidate, self._show)
+        show_difference(self._site, old, candidate, self._show)
         if self._request.validate_only:
             self._report.end(Outcome.VALID)
             self._show.say("valid: nothing was touched")
@@ -147,8 +147,8 @@ class _Run:
     def _make_candidate(self) -> bytes:
         name = self._request.restore
         if name is not None:
-            return candidates.restore_candidate(self._site, name, self._show)
-        return candidates.generate_candidate(self._site, self._show)
+            return restore_candidate(self._site, name, self._show)
+        return generate_candidate(self._site, self._show)
 
     def _is_wanted_anyway(self, candidate: bytes) -> bool:
         """Say whether there is something to do although the candidate is deployed already."""

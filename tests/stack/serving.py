@@ -20,7 +20,8 @@ import yaml
 from pytest_aibackend.serving.state import GatewayNote, StateDir, WorkerNote, WorkerState, sha256
 from tests.fakes.gateway import free_port
 
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+# With the last, `make coverage` measures the gateway's processes, too.
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_CONFIG")
 ROOT = Path(__file__).parents[2]
 WORKERS = 2
 

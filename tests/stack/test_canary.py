@@ -21,14 +21,16 @@ import pytest
 import redis
 import yaml
 
-from pytest_aibackend.deploy.canary import client as canary_module
+from pytest_aibackend.deploy.canary import client as canary_client
 from pytest_aibackend.deploy.canary.client import Canary, CanaryResult, find_litellm
 from tests.fakes.openai_server import RecordingServer
 from tests.fakes.real import ValkeyServer, valkey_server
 from tests.stack.embedded import wait_until
 
 KEY = "sk-the-master-key-of-this-test-1"
-ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {
+# With the last, what LiteLLM's own process runs is measured too, by `make coverage`.
+KEPT = ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG")
+ENVIRONMENT = {name: os.environ[name] for name in KEPT if name in os.environ} | {
     "LITELLM_MASTER_KEY": KEY,
     "PROVIDER_URL": "http://127.0.0.1:9/v1",
 }
@@ -400,7 +402,7 @@ def test_a_port_that_is_taken_in_between_is_tried_anew_with_another(
     warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[int] = []
-    reserved = canary_module._reserved_port
+    reserved = canary_client._reserved_port
 
     @contextmanager
     def taken_at_first() -> Iterator[int]:
@@ -412,7 +414,7 @@ def test_a_port_that_is_taken_in_between_is_tried_anew_with_another(
             given.append(port)
             yield port
 
-    monkeypatch.setattr(canary_module, "_reserved_port", taken_at_first)
+    monkeypatch.setattr(canary_client, "_reserved_port", taken_at_first)
     assert warm.try_out(candidate()).problems == ()
     assert len(set(given)) == 2
 

@@ -1,7 +1,6 @@
 """How a gateway stands: who runs it, which bytes its workers serve, and what is wrong with that.
 
-`collect` gathers the facts and judges them; `view` shows them. Nothing is changed, and no lock is
-taken.
+`collect` gathers the facts and judges them; `view` shows them. Nothing is changed, and no lock is taken.
 """
 
 from __future__ import annotations
