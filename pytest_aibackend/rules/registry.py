@@ -140,10 +140,7 @@ def evaluate(backend: Backend, *, live: LiveBackend | None = None) -> Mapping[st
         if group.built_in:
             found[group.id].extend(group.built_in(backend))
     for each in RULES.values():
-        if each.find is None or not any(group_id in open_groups for group_id in each.groups):
-            continue
-        needs = {role for group_id in each.groups for role in GROUPS[group_id].needs}
-        if not backend.is_loaded(*needs):
+        if each.find is None or not all(group_id in open_groups for group_id in each.groups):
             continue
         try:
             for problem in each.find(live or backend):

@@ -33,8 +33,7 @@ def schema_of(role: str) -> dict[str, Any]:
     schema = model.model_json_schema()
     definitions: dict[str, Any] = schema.get("$defs", {})
     for name, definition in (*definitions.items(), (model.__name__, schema)):
-        if "properties" in definition:
-            _close(name, definition)
+        _close(name, definition)
     if role == "providers":
         _allow(definitions["Provider"]["properties"]["models"], "items", {"type": "string", "minLength": 1})
     if role == "model-mappings":

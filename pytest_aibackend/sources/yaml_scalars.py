@@ -23,6 +23,7 @@ _PLAIN_TAGS: Final = frozenset(
     for name in ("str", "int", "float", "bool", "null", "timestamp", "binary", "merge", "value")
 )
 _REMEMBERED: Final = 10_000
+_MOST_BITS: Final = 4_000  # of a whole number; one of 14,000 can be read, written as 0x..., and not be shown
 
 
 class _PyYaml(SafeConstructor, Resolver):
@@ -61,7 +62,7 @@ class Scalars:
             raise RefusedError(unknown_tag(tag, event, is_shown=not is_secret()))
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
         try:
-            return self._pyyaml.construct_object(node)
+            return _bounded(self._pyyaml.construct_object(node))
         except (ValueError, ConstructorError, KeyError, IndexError, OverflowError) as error:
             hidden = is_secret()
             shown = "the value given (not shown)" if hidden else show_value(None, event.value)
@@ -74,3 +75,9 @@ class Scalars:
                     "put it in quotes if it is meant as text",
                 )
             ) from None
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise ValueError("it has more digits than any setting")
+    return value

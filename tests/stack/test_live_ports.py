@@ -134,7 +134,9 @@ def test_all_interfaces_where_loopback_is_meant(address: str, tmp_path: Path) ->
     with listening(address) as wide:
         provider = {"type": "vllm", "base_url": f"http://localhost:{wide.port}/v1"}
         registry = {"vllm": service(wide.port)}
-        judged = judge_ports(tmp_path, registry, providers={"vllm": provider})
+        # An address that is none is a finding of check 5, and hides no other.
+        odd = {"type": "vllm", "base_url": "http://[::1"}
+        judged = judge_ports(tmp_path, registry, providers={"odd": odd, "vllm": provider})
         disabled = judge_ports(
             tmp_path / "disabled", registry, providers={"vllm": {**provider, "status": "disabled"}}
         )

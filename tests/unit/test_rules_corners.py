@@ -11,6 +11,7 @@ import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding
 from pytest_aibackend.rules.registry import evaluate
 from pytest_aibackend.sources.backend import load_backend
+from pytest_aibackend.sources.wording import Suggester
 
 BASE = Path(__file__).parents[1] / "examples" / "base"
 PATTERNS = "\npatterns:\n  - pattern: '{}'\n    provider: ollama\n"
@@ -93,6 +94,106 @@ def test_corner(config: Path, name: str, old: str, new: str, expected: tuple[str
     rule, said = expected
     found = findings(config)
     assert [each for each in found if each.rule == rule and said in each.message], found
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        (
+            MAPPINGS,
+            "",
+            PATTERNS.format("*coder"),
+            (
+                "pattern '*coder' does not compile: nothing to repeat at character 1"
+                " | begin with .* where anything may stand"
+            ),
+        ),
+        (
+            MAPPINGS,
+            "capabilities:\n  code:\n    preferred_models:\n",
+            (
+                "patterns: [{pattern: ^Qwen/.*, provider: vllm}]\n"
+                "capabilities:\n  code:\n    preferred_models:\n      - Qwen/any\n"
+            ),
+            "capability 'code' names model 'Qwen/any', which only a pattern matches | define a route for it",
+        ),
+        (
+            MAPPINGS,
+            "    backend_model: Qwen/Qwen2.5-Coder-7B-Instruct-AWQ\n",
+            "    backend_model: Qwen/Qwen2.5-Coder-7B-Instruct-AWG\n",
+            (
+                "route 'qwen-coder-vllm' names model 'Qwen/Qwen2.5-Coder-7B-Instruct-AWG' of provider 'vllm',"
+                " which does not list it | did you mean 'Qwen/Qwen2.5-Coder-7B-Instruct-AWQ'?"
+            ),
+        ),
+        (
+            MAPPINGS,
+            "    backend_model: Qwen/Qwen2.5-Coder-7B-Instruct-AWQ\n",
+            "    backend_model: llama3.1:8b\n",
+            (
+                "route 'qwen-coder-vllm' names model 'llama3.1:8b' of provider 'vllm', which does not list it"
+                " | it is a model of provider 'ollama'; 'vllm' lists 'Qwen/Qwen2.5-Coder-7B-Instruct-AWQ'"
+            ),
+        ),
+        (
+            MAPPINGS,
+            "",
+            "patterns: [{provider: ollama}]\n",
+            "patterns[0] has no 'pattern' | add pattern:",
+        ),
+        (
+            PORTS,
+            "ranges:",
+            "reservd: {lab: {port: 9000}}\nranges:",
+            "reservd has no 'port' | did you mean the section 'reserved'? A service needs port:",
+        ),
+        (
+            PORTS,
+            "  llm_inference: 8000-8999",
+            "  llm_inference: 8000-8999\n  small: 8100-8199\n  last: 8900-9100",
+            "range 'last' overlaps with 'llm_inference' in 8900-8999 | move the bounds apart",
+        ),
+        (
+            PORTS,
+            "redis-cli -p 6379",
+            "redis-cli -h 127.0.0.1 -p 6380",
+            (
+                "the health check of service 'redis' asks port 6380, not 6379"
+                " | ask port 6379, or mend the service's port"
+            ),
+        ),
+    ],
+)
+def test_message_and_hint(config: Path, name: str, old: str, new: str, said: str) -> None:
+    edit(config, name, old, new)
+    assert said in [f"{each.message} | {each.hint}" for each in findings(config)]
+
+
+def test_a_health_check_of_another_machine_may_ask_any_port(config: Path) -> None:
+    edit(config, PORTS, "redis-cli -p 6379", "redis-cli -h cache.example -p 6380")
+    assert [each for each in findings(config) if each.location.file.endswith(PORTS)] == []
+
+
+def test_a_pattern_that_is_missing_has_a_name(config: Path) -> None:
+    edit(config, MAPPINGS, "", "patterns: [{provider: ollama}]\n")
+    (found,) = [each for each in findings(config) if each.rule == "missing-key"]
+    assert found.subject == "patterns[0]"
+
+
+@pytest.mark.parametrize("whole", ["providers: [ollama, vllm]\n", "provders: {}\n"])
+def test_providers_that_cannot_be_read_are_not_called_unknown(config: Path, whole: str) -> None:
+    (config / PROVIDERS).write_text(whole, encoding="utf-8")
+    found = findings(config)
+    assert "unknown-provider" not in {each.rule for each in found}
+    assert [each.rule for each in found if each.location.file.endswith(PROVIDERS)]
+
+
+def test_many_unknown_names_get_no_suggestions_any_more() -> None:
+    known = [f"model-{number}" for number in range(4_000)]
+    suggester = Suggester()
+    hints = [suggester.hint("model-3x99", known, otherwise="look it up") for _ in range(4)]
+    assert hints == ["did you mean 'model-399'?"] * 2 + ["look it up"] * 2
+    assert Suggester().find("", known) is None
 
 
 def test_the_gateways_port_without_its_file(config: Path) -> None:

@@ -195,6 +195,8 @@ def test_the_last_of_equal_keys_is_kept_where_that_is_wanted() -> None:
         (b"a: !!python/object:os.system {}\n", "unknown-tag", 1, 4),
         (b"a: !vault x\n", "unknown-tag", 1, 4),
         (b"a: 2025-13-45\n", "unreadable-value", 1, 4),
+        (b"a: 0x" + b"f" * 4000 + b"\n", "unreadable-value", 1, 4),
+        (b"a: 1" + b":30" * 4000 + b"\n", "unreadable-value", 1, 4),
         (b"? [a]\n: b\n", "unusable-key", 1, 3),
         (b"a: &a [1]\n*a : b\n", "unusable-key", 2, 1),
         (b"a: {<<: 1}\n", "unusable-merge", 1, 9),
