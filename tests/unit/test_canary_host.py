@@ -59,7 +59,7 @@ hear()
 
 @pytest.fixture
 def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Return a way to make a canary whose LiteLLM does this; its private directories are in tmp_path/private."""
+    """Return a way to make a canary whose LiteLLM does this."""
     private = tmp_path / "private"
     private.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(private))

@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_aibackend.deploy.service import ServiceError, service_of, systemctl
+from pytest_aibackend.deploy.service.none import NoService
 from pytest_aibackend.deploy.service.pidfile import PidfileService, is_gateway_command
+from pytest_aibackend.deploy.service.process import Held, process_environment
 from pytest_aibackend.deploy.service.systemd import SystemdService
 from pytest_aibackend.serving.state import GatewayNote, StateDir, process_start
 from pytest_aibackend.sources.backend import Backend, load_backend
@@ -204,6 +208,83 @@ def test_a_supervisor_that_only_just_starts_is_not_killed(
     assert supervisor.poll() is None
 
 
+def test_without_pidfd_the_same_process_is_signalled(
+    start: Start, pidfile: Path, state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "pidfd_open")
+    master = start("gunicorn", "SIGHUP")
+    pidfile.write_text(str(master.pid))
+    PidfileService(pidfile, state).reload()
+    assert heard_by(master) == "SIGHUP"
+    master.kill()
+    master.wait()
+    with pytest.raises(ServiceError, match=f"is stale: there is no process {master.pid}"):
+        PidfileService(pidfile, state).reload()
+
+
+@pytest.mark.parametrize(
+    ("error", "user", "said"),
+    [
+        (ProcessLookupError, None, "ended just now; start the gateway again"),
+        (
+            PermissionError,
+            "somebody",
+            "belongs to somebody and may not be signalled; run this command as that",
+        ),
+        (PermissionError, None, "belongs to another user and may not be signalled; run this command as that"),
+    ],
+)
+def test_a_signal_that_does_not_arrive(
+    start: Start,
+    pidfile: Path,
+    state: StateDir,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    error: type[OSError],
+    user: str | None,
+    said: str,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    def name(_: psutil.Process) -> str:
+        if user is None:
+            raise psutil.AccessDenied
+        return user
+
+    master = start("gunicorn", "SIGHUP")
+    pidfile.write_text(str(master.pid))
+    monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
+    monkeypatch.setattr(psutil.Process, "username", name)
+    with pytest.raises(ServiceError) as refused:
+        PidfileService(pidfile, state).reload()
+    assert str(refused.value).startswith(f"process {master.pid} of pid file {pidfile} {said}")
+
+
+def test_a_stranger_that_python_runs_is_named_by_its_module(pidfile: Path, state: StateDir) -> None:
+    command = [sys.executable, "-m", "timeit", "-s", "secret = 1", "import time; time.sleep(600)"]
+    with subprocess.Popen(command) as stranger:
+        try:
+            pidfile.write_text(str(stranger.pid))
+            deadline = time.monotonic() + 20
+            while "-m timeit`" not in (said := PidfileService(pidfile, state).state().detail):
+                assert time.monotonic() < deadline, said
+        finally:
+            stranger.kill()
+    assert "secret" not in said
+
+
+def test_what_is_not_to_be_known_of_a_process(state: StateDir) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    assert Held(gone.pid, None).survives(signal.SIGHUP), "where the kernel does not tell, the signal decides"
+    assert Held(gone.pid, None).command() == []
+    assert process_environment(gone.pid) is None
+    note_supervisor(state, gone.pid, start=1)
+    assert NoService(state).environment() is None
+
+
 def test_environment_without_what_systemd_tells_one_process_alone(
     start: Start, pidfile: Path, state: StateDir
 ) -> None:
@@ -247,8 +328,9 @@ def test_title_of_gunicorn_is_that_of_a_gateway() -> None:
 def test_each_kind_of_service(tmp_path: Path, state: StateDir) -> None:
     none = service_of(backend_with(tmp_path, "{kind: none}"), state)
     assert not none.can_signal
-    with pytest.raises(ServiceError, match="no service is configured"):
-        none.reload()
+    for act in (none.reload, none.restart):
+        with pytest.raises(ServiceError, match="no service is configured"):
+            act()
     user = service_of(backend_with(tmp_path, "{kind: systemd-user, name: gateway}"), state)
     assert user.label == "gateway.service (systemd --user)"
     system = service_of(backend_with(tmp_path, "{kind: systemd, name: gateway@a.service}"), state)
