@@ -8,17 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
 
 from pytest_aibackend.deploy.service import Service, ServiceError, service_of
+from pytest_aibackend.litellm.master_key import master_key_of
 from pytest_aibackend.serving.state import StateDir, sha256
 from pytest_aibackend.sources import yaml_text
 from pytest_aibackend.sources.backend import Backend
-from pytest_aibackend.sources.references import variable_of
 
 __all__ = ["Site", "master_key"]
-
-_KEY: Final = "LITELLM_MASTER_KEY"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,11 +83,4 @@ class Site:
 def master_key(raw: bytes, environment: Mapping[str, str]) -> str | None:
     """Return the key with which the gateway lets us in when it serves these bytes, None for none."""
     document, _ = yaml_text.parse(raw)
-    data: Any = document.data if document is not None else None
-    settings = data.get("general_settings") if isinstance(data, dict) else None
-    named = settings.get("master_key") if isinstance(settings, dict) else None
-    if named is None:
-        return environment.get(_KEY)
-    text = str(named)
-    variable = variable_of(text)
-    return text if variable is None else environment.get(variable)
+    return master_key_of(document.data if document is not None else None, environment)

@@ -22,11 +22,11 @@ from pytest_aibackend.deploy.canary.copy import (
 )
 from pytest_aibackend.deploy.canary.host import Host
 from pytest_aibackend.deploy.canary.words import drop_reasons, explain_exit, last_error, redact
-from pytest_aibackend.sources.references import REFERENCE, variable_of
+from pytest_aibackend.litellm.master_key import MASTER_KEY, master_key_of
+from pytest_aibackend.sources.references import REFERENCE
 
 __all__ = ["Trial", "judge", "lay_out", "text_of"]
 
-MASTER_KEY: Final = "LITELLM_MASTER_KEY"
 SAID: Final = 3  # places of one variable
 _SECRET_MANAGERS: Final = ("key_management_system", "use_google_kms", "use_azure_key_vault")
 
@@ -105,7 +105,7 @@ def _missing_variables(trial: Trial) -> list[str]:
 
 def _compare(port: int, trial: Trial, log: Path) -> list[str]:
     try:
-        answers = ask(port, _master_key(trial))
+        answers = ask(port, master_key_of(trial.data, trial.environment) or "")
     except AskError as error:
         general = trial.data.get("general_settings")
         if error.is_refusal and isinstance(general, dict) and general.get("custom_auth"):
@@ -114,15 +114,6 @@ def _compare(port: int, trial: Trial, log: Path) -> list[str]:
         return [redact(str(error))]
     expected = expected_of(trial.data, trial.environment)
     return differences(expected, answers.models, answers.info, drop_reasons(text_of(log)))
-
-
-def _master_key(trial: Trial) -> str:
-    general = trial.data.get("general_settings")
-    given = general.get("master_key") if isinstance(general, dict) else None
-    if given is None:
-        return trial.environment.get(MASTER_KEY, "")
-    variable = variable_of(given)
-    return str(given) if variable is None else trial.environment.get(variable, "")
 
 
 def text_of(log: Path) -> str:

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_aibackend.findings import Severity
+from pytest_aibackend.findings import Path, Severity
 from pytest_aibackend.litellm.lint.catalogue import LintContext, LintProblem, lint_rule
 from pytest_aibackend.litellm.lint.departed import departures_of, dotted
 from pytest_aibackend.litellm.lint.shape import Kind
-from pytest_aibackend.sources.references import variable_of
+from pytest_aibackend.litellm.master_key import MASTER_KEY, master_key_of
 
 __all__ = [
     "master_key_literal",
@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 _PATH: Final = ("general_settings", "master_key")
-_VARIABLE: Final = "LITELLM_MASTER_KEY"
 _PERMIT: Final = "dangerously_permit_weak_or_unset_master_key"
 _PERMIT_VARIABLE: Final = f"LITELLM_{_PERMIT.upper()}"
 _CHECK: Final = "proxy/auth/master_key_boot_check.py (1.106.2)"
@@ -52,25 +51,24 @@ def master_key_unnamed(context: LintContext) -> Iterator[LintProblem]:
             subject="general_settings",
             severity=Severity.ERROR,
         )
-    elif "master_key" in settings:
+    elif _is_named(context):
         yield LintProblem(
             path=_PATH,
             message="master_key is empty: LiteLLM refuses to start, even where LITELLM_MASTER_KEY is set",
             hint="write master_key: os.environ/LITELLM_MASTER_KEY, and set that variable",
             severity=Severity.ERROR,
         )
-    elif not context.document.get("environment_variables", _VARIABLE):
-        environment = context.environment
-        if environment is None or not environment.get(_VARIABLE):
-            yield LintProblem(
-                path=("general_settings",),
-                message="no master_key is named, and LITELLM_MASTER_KEY is not set: LiteLLM refuses to start"
-                if environment is not None
-                else "no master_key is named; without LITELLM_MASTER_KEY LiteLLM refuses to start",
-                hint=_ADD,
-                subject="general_settings",
-                severity=None if environment is None else Severity.ERROR,
-            )
+    elif not context.has_variable(MASTER_KEY):
+        is_known = context.environment is not None
+        yield LintProblem(
+            path=("general_settings",),
+            message="no master_key is named, and LITELLM_MASTER_KEY is not set: LiteLLM refuses to start"
+            if is_known
+            else "no master_key is named; without LITELLM_MASTER_KEY LiteLLM refuses to start",
+            hint=_ADD,
+            subject="general_settings",
+            severity=Severity.ERROR if is_known else None,
+        )
 
 
 @lint_rule(
@@ -117,10 +115,10 @@ def master_key_unusable(context: LintContext) -> Iterator[LintProblem]:
     LiteLLM starts with it, and refuses whoever comes: a header cannot carry it. A line break often comes from
     `|` behind `master_key:`, or from the file that the variable was read from.
     """
-    key = _known_key(context)
+    key = master_key_of(context.document.data, context.environment or {})
     if key is not None and key.strip() and (key != key.strip() or not key.isascii() or not key.isprintable()):
         yield LintProblem(
-            path=_PATH,
+            path=_place(context),
             message="the master key has blanks or a line break at an end, or letters outside ASCII:"
             " no client can send it",
             hint="make a key of letters and digits, in one line",
@@ -135,7 +133,7 @@ def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
     and read what was logged. `dangerously_permit_weak_or_unset_master_key` lets everybody in. Make a key
     with `openssl rand -hex 32`.
     """
-    key = _known_key(context)
+    key = master_key_of(context.document.data, context.environment or {})
     reason = weakness(key) if key is not None else None
     if context.document.get("general_settings", _PERMIT) is True:
         yield LintProblem(
@@ -146,26 +144,26 @@ def master_key_weak(context: LintContext) -> Iterator[LintProblem]:
         )
     elif reason is not None:
         yield LintProblem(
-            path=_PATH, message=f"the master key {reason}", hint="make a key: sk- and `openssl rand -hex 32`"
+            path=_place(context),
+            message=f"the master key {reason}",
+            hint="make a key: sk- and `openssl rand -hex 32`",
         )
 
 
 def _environment_permits(context: LintContext) -> bool:
     """Say whether a variable lets LiteLLM start without a master key, and no other holds one."""
-    environment = context.environment or {}
-    is_given = "master_key" not in context.document.section("general_settings") and environment.get(_VARIABLE)
-    return not is_given and environment.get(_PERMIT_VARIABLE, "").lower() == "true"
+    is_given = not _is_named(context) and context.has_variable(MASTER_KEY)
+    return not is_given and (context.environment or {}).get(_PERMIT_VARIABLE, "").lower() == "true"
 
 
-def _known_key(context: LintContext) -> str | None:
-    """Return the master key as far as it is known: from the file, or from the environment."""
-    settings = context.document.section("general_settings")
-    environment = context.environment or {}
-    key = settings.get("master_key") if "master_key" in settings else environment.get(_VARIABLE)
-    variable = variable_of(key)
-    if variable is not None:
-        return environment.get(variable)
-    return key if isinstance(key, str) else None
+def _is_named(context: LintContext) -> bool:
+    return "master_key" in context.document.section("general_settings")
+
+
+def _place(context: LintContext) -> Path:
+    """Return where the config has the master key, or should have it."""
+    block = ("environment_variables", MASTER_KEY)
+    return block if not _is_named(context) and context.document.get(*block) is not None else _PATH
 
 
 def weakness(key: str) -> str | None:
