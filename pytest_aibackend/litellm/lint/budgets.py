@@ -49,17 +49,24 @@ def budget_without_effect(context: LintContext) -> Iterator[LintProblem]:
     "malformed-budget", where="litellm_core_utils/duration_parser.py; types/utils.py, BudgetConfig (1.106.2)"
 )
 def malformed_budget(context: LintContext) -> Iterator[LintProblem]:
-    """The period of a budget is none, or the limit of a provider's budget is no number.
+    """The period of a budget is none, or a provider's budget is no mapping, or its limit no number.
 
-    With a limit that is no number LiteLLM refuses to start. With a period that is none it starts, and fails
+    With the latter two LiteLLM refuses to start. With a period that is none it starts, and fails
     each time that it would add to what was spent: the budget limits nothing. A period is a number with one of
     `s`, `m`, `h`, `d`, `w` and `mo` behind it, without a blank.
     """
     for provider, budget in context.document.section(*_BY_PROVIDER).items():
+        path = (*_BY_PROVIDER, provider)
         if isinstance(budget, dict):
-            path = (*_BY_PROVIDER, provider)
             yield from _limit((*path, "budget_limit"), budget.get("budget_limit"))
             yield from _period((*path, "time_period"), budget.get("time_period"))
+        else:
+            what = "is empty" if budget is None else "is no mapping"
+            yield LintProblem(
+                path=path,
+                message=f"the budget of {provider} {what}: LiteLLM refuses to start",
+                hint="write budget_limit and time_period below it",
+            )
     for deployment in context.document.deployments:
         yield from _period(deployment.at("budget_duration"), deployment.params.get("budget_duration"))
 

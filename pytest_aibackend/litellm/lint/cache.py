@@ -90,11 +90,20 @@ def cache_without_namespace(context: LintContext) -> Iterator[LintProblem]:
 
 @lint_rule("cache-off", severity=Severity.WARNING, where=_READ)
 def cache_off(context: LintContext) -> Iterator[LintProblem]:
-    """There are `cache_params`, and no `cache: true`.
+    """There are `cache_params`, and no `cache: true`; or `cache` is 1 or 0.
 
-    LiteLLM then makes no cache and does not look at them. Write `cache: true` beside them.
+    LiteLLM then makes no cache and does not look at them. A number it takes for the cache itself, and each
+    request fails. Write `cache: true` beside them.
     """
-    if _params(context) and context.document.get(_SETTINGS, "cache") is None:
+    switch = context.document.get(_SETTINGS, "cache")
+    if switch in (0, 1) and not isinstance(switch, bool):  # any other number is a wrong-type
+        yield LintProblem(
+            path=(_SETTINGS, "cache"),
+            message=f"cache is {switch}, and not true or false: every request fails",
+            hint="write cache: true" if switch else "write cache: false",
+            severity=Severity.ERROR,
+        )
+    elif _params(context) and switch is None:
         yield LintProblem(
             path=_PARAMS,
             message="cache_params are not read: there is no cache: true beside them",

@@ -36,15 +36,6 @@ class Deployment:
         return model if isinstance(model, str) else ""
 
     @property
-    def provider(self) -> str:
-        """Return custom_llm_provider, or else what stands before the first / of the model, or ""."""
-        provider = self.params.get("custom_llm_provider")
-        if isinstance(provider, str) and provider:
-            return provider
-        prefix, slash, _ = self.model.partition("/")
-        return prefix if slash else ""
-
-    @property
     def label(self) -> str:
         """Return how messages call it: its model group, or else its number."""
         return self.name or f"model_list[{self.index}]"

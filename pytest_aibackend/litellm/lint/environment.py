@@ -63,8 +63,8 @@ def unset_variable(context: LintContext) -> Iterator[LintProblem]:
         name = reference.name
         if environment.get(name) or _BAD_NAME.search(name) or _in_plain_list(reference.path):
             continue
-        if name in block and reference.path[0] != "environment_variables":
-            continue  # late-variable speaks of it
+        if block.get(name) is not None and reference.path[0] != "environment_variables":
+            continue  # late-variable speaks of it, or this rule where the block is
         is_empty = name in environment
         state = "empty" if is_empty else "not set"
         yield LintProblem(
@@ -88,7 +88,7 @@ def late_variable(context: LintContext) -> Iterator[LintProblem]:
     for reference in context.document.references:
         own = block.get(reference.name)
         is_set_by_block = own is not None and own != REFERENCE + reference.name
-        if is_set_by_block and reference.name not in known and reference.path[0] != "environment_variables":
+        if is_set_by_block and not known.get(reference.name) and reference.path[0] != "environment_variables":
             yield LintProblem(
                 path=reference.path,
                 message=f"environment_variables sets {reference.name} after LiteLLM has looked for it here",

@@ -53,8 +53,7 @@ class LintFile:
 
     def locate(self, path: Path) -> Location:
         """Return where a path of this file's data stands."""
-        if self.document is None:
-            return Location(file=self.display)
+        assert self.document is not None, "a file that is no YAML has no data"
         line, column = self.document.locate(path)
         return Location(file=self.display, line=line, column=column)
 

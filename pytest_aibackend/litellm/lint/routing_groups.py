@@ -26,11 +26,13 @@ def unusable_routing_group(context: LintContext) -> Iterator[LintProblem]:
     LiteLLM refuses to start. Give each group a name and a strategy, and each model to one group.
     """
     known = context.schema.values("routing_strategy") | {_PRIORITY}
-    names: set[Any] = set()
-    owners: dict[Any, Any] = {}
+    names: set[str] = set()
+    owners: dict[str, str] = {}
     for path, group in _groups(context):
         name, strategy = group.get("group_name"), group.get("routing_strategy")
-        if isinstance(name, str) and (name in ("", _RESERVED) or name in names):
+        if not isinstance(name, str):
+            continue  # wrong-type and missing-key speak of it
+        if name in ("", _RESERVED) or name in names:
             fact = "is taken" if name in names else "is LiteLLM's own" if name else "is empty"
             yield LintProblem(
                 path=(*path, "group_name"),

@@ -6,7 +6,6 @@ few keywords. Null is "not set" everywhere, and a reference to the environment m
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -59,10 +58,7 @@ def departures(data: Mapping[Any, Any], schema: Schema) -> list[Departure]:
 
 def type_name(value: Any) -> str:
     """Return what a value is called in JSON and YAML."""
-    for kind, test in _TESTS.items():
-        if kind != "number" and test(value):
-            return kind
-    return "date" if isinstance(value, (dt.date, dt.datetime)) else type(value).__name__
+    return next((kind for kind, test in _TESTS.items() if test(value)), "date")
 
 
 _TESTS: Final[Mapping[str, Callable[[Any], bool]]] = {
@@ -172,7 +168,7 @@ def _wrong_type(value: Any, types: Iterable[str], schema: Mapping[str, Any]) -> 
     wanted = tuple(kind for kind in types if kind != "null")
     if "pattern" in schema and len(wanted) > 1:
         wanted = tuple(kind for kind in wanted if kind != "string")  # text stands for one of the others
-    if wanted == ("boolean",) and not isinstance(value, bool) and value in (0, 1):
+    if "boolean" in wanted and not isinstance(value, bool) and value in (0, 1):
         return None  # as good as true and false, to pydantic and to `if`
     inferred = bool(schema.get("x-litellm", _NOTHING).get("inferred"))
     return {"kind": Kind.TYPE, "wanted": wanted, "inferred": inferred}

@@ -60,6 +60,8 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
     for departure in departures_of(context, Kind.TYPE):
         if departure.path[:1] == ("include",) or (len(departure.path) > 2 and departure.path[1] in _SHAPED):
             continue  # include-shape, alias-shape and fallback-shape speak of them
+        if departure.path[1:2] == ("provider_budget_config",) and len(departure.path) == 3:
+            continue  # malformed-budget speaks of it
         key = departure.path[-1] if departure.path else None
         if key in MOMENTS and isinstance(departure.value, (dt.date, int, float)):
             continue  # a number is one of seconds
