@@ -140,6 +140,34 @@ def test_a_stranger_is_named() -> None:
     ]
 
 
+def test_models_that_come_from_elsewhere_are_no_strangers() -> None:
+    data = {
+        "model_list": [{"model_name": "a", "litellm_params": {"model": "openai/x"}}],
+        "include": ["b.yaml"],
+    }
+    rows = [{"model_name": name, "litellm_params": {"model": "openai/x"}} for name in ("a", "b")]
+    seen = {"data": [{"id": "a"}, {"id": "b"}]}
+    assert differences(expected_of(data, {}), seen, {"data": rows}, []) == []
+    assert differences(expected_of(data, {}), {"data": [{"id": "b"}]}, {"data": rows}, []) == [
+        "LiteLLM does not serve model group 'a'"
+    ]
+
+
+def test_a_database_and_odd_settings_are_left_out_or_left_to_litellm() -> None:
+    data = {
+        "general_settings": {"database_url": "postgresql://h", "store_model_in_db": True, "master_key": "k"},
+        "litellm_settings": {"cache": True, "cache_params": ["redis"]},
+    }
+    copied = private_copy(data, "namespace", {})
+    assert copied["general_settings"] == {
+        "master_key": "k",
+        "background_health_checks": False,
+        "disable_model_info_refresh": True,
+    }
+    assert copied["litellm_settings"] == data["litellm_settings"], "LiteLLM refuses that itself"
+    assert "database_url" in data["general_settings"], "the candidate is left as it is"
+
+
 def test_a_deployment_of_another_environment_is_not_expected() -> None:
     entry = {
         "model_name": "a",

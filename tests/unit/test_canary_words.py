@@ -56,6 +56,16 @@ CASES: dict[str, tuple[str, Any, str]] = {
         {"model_list": [*MODELS["model_list"], {"model_name": "b"}]},
         "model_list[1] ('b') has no litellm_params: LiteLLM refuses the whole file",
     ),
+    "fallback-of-objects": (
+        "ValueError: Dictionary '{'a': <object>, 'c': 1}' must have exactly one key, but has 2 keys.",
+        MODELS,
+        "one entry of the fallbacks has 2 keys ({'a': <object>, 'c': 1}); each entry must have exactly one",
+    ),
+    "no-params-after-text": (
+        "KeyError: 'litellm_params'",
+        {"model_list": ["a", {"model_name": "b"}]},
+        "model_list[1] ('b') has no litellm_params: LiteLLM refuses the whole file",
+    ),
     "no-model": (
         "KeyError: 'model'",
         {"model_list": [{"model_name": "b", "litellm_params": {"api_base": "x"}}]},
@@ -125,7 +135,18 @@ CASES: dict[str, tuple[str, Any, str]] = {
         MODELS,
         "LiteLLM refuses the candidate: StrangeError: it went wrong, api_key: ***",
     ),
+    "params": (
+        "AttributeError: 'str' object has no attribute 'get'",
+        {"model_list": [*MODELS["model_list"], {"model_name": "b", "litellm_params": "openai/x"}]},
+        "model_list[1].litellm_params is no mapping",
+    ),
     # The words fit an error of another cause, too: then the error speaks for itself.
+    "not-the-known-key": ("KeyError: 'model'", MODELS, "LiteLLM refuses the candidate: KeyError: 'model'"),
+    "not-the-known-name": (
+        "TypeError: sequence item 0: expected str instance, int found",
+        MODELS,
+        "LiteLLM refuses the candidate: TypeError: sequence item 0: expected str instance, int found",
+    ),
     "not-the-known-cause": (
         "AttributeError: 'list' object has no attribute 'items'",
         MODELS,
@@ -207,3 +228,8 @@ def test_no_log_is_beyond_words(log: str, status: int, data: object) -> None:
     assert explain_exit(log_of(log), status, data).strip()
     assert isinstance(last_error(log), str)
     assert isinstance(drop_reasons(log), list)
+
+
+def test_a_log_may_end_with_the_error() -> None:
+    log = log_of("ValueError: one", "  two").removesuffix(FEEDBACK)
+    assert last_error(log) == "ValueError: one\ntwo"

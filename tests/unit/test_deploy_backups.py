@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import resource
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from pytest_aibackend.deploy.backups import files
 from pytest_aibackend.deploy.backups.files import BackupError, make_backup, read_backup, rotate
 from pytest_aibackend.sources.backups import backup_time, read_backups
 from pytest_aibackend.sources.models import Retention
@@ -84,6 +87,38 @@ def test_a_backup_without_checksum_is_not_overwritten(directory: Path) -> None:
     (directory / STEM).write_bytes(b"made by hand")
     assert make_backup(RAW, directory, NOW).name == f"{STEM}-1"
     assert (directory / STEM).read_bytes() == b"made by hand"
+
+
+def test_a_second_holds_only_so_many(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_MOST_IN_A_SECOND", 2)
+    made = {make_backup(RAW, directory, NOW).name for _ in range(2)}
+    with pytest.raises(BackupError, match="already has 2 backups of this second; wait for the next"):
+        make_backup(RAW, directory, NOW)
+    assert names(directory) == made | {f"{name}.sha256" for name in made}
+
+
+@pytest.mark.parametrize("most", [10, 90], ids=["checksum", "bytes"])
+def test_a_full_disk_leaves_nothing_behind(directory: Path, most: int) -> None:
+    directory.mkdir(parents=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most + 30, hard))
+    try:
+        with pytest.raises(BackupError) as full:
+            make_backup(RAW * 100 if most == 90 else RAW, directory, NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(full.value) == (
+        f"no backup could be made in {directory}: File too large; "
+        "free some space, or correct deploy.backup_dir"
+    )
+    assert names(directory) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file that even root cannot read")
+def test_a_backup_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / STEM).symlink_to("/proc/self/mem")
+    with pytest.raises(BackupError, match=f"{STEM} cannot be read: .*; mend its rights"):
+        read_backup(tmp_path, STEM)
 
 
 def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:

@@ -154,3 +154,15 @@ def test_nothing_of_the_callers_pytest_reaches_the_checks() -> None:
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONSAFEPATH": "1",
     }
+
+
+def test_a_report_of_another_version_is_none() -> None:
+    verdict = judged(document() | {"schema_version": 2})
+    assert not verdict.is_open
+    assert verdict.reasons == ("the checks said that all is well, but their report cannot be read",)
+
+
+def test_a_failure_that_no_check_tells_of_closes_it() -> None:
+    verdict = judged(document(), status=1)
+    assert not verdict.is_open
+    assert verdict.reasons == ("the checks did not pass",)

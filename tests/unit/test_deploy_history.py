@@ -114,3 +114,8 @@ def test_nothing_secret_is_kept(secret: str, place: str, before: str) -> None:
     report.gate = {"open": False, "checks": 1, "skipped": 0, "warnings": 0, "errors": 1, "reasons": [said]}
     report.end(Outcome.REFUSED, said)
     assert secret not in json.dumps(record_of(report, NOW))
+
+
+def test_what_is_no_record_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "history.jsonl").write_text('[1]\n"text"\n{"a": 1}\n{"b":\n\xe4\n{"c": 2}\n')
+    assert list(History(tmp_path).read()) == [{"a": 1}, {"c": 2}]

@@ -174,6 +174,22 @@ def test_what_cannot_be_a_target_is_said(tmp_path: Path) -> None:
     assert read_deployed(tmp_path / "none.yaml") is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file that even root cannot read")
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "litellm.yaml").symlink_to("/proc/self/mem")
+    with pytest.raises(SwapError, match=r"litellm\.yaml cannot be read: ") as caught:
+        read_deployed(tmp_path / "litellm.yaml")
+    assert caught.value.hint
+
+
+def test_what_cannot_be_removed_is_said_and_left(tmp_path: Path) -> None:
+    (tmp_path / "litellm.yaml").mkdir()
+    with pytest.raises(SwapError, match=r"litellm\.yaml cannot be removed: ") as caught:
+        remove_deployed(tmp_path / "litellm.yaml")
+    assert caught.value.hint
+    assert (tmp_path / "litellm.yaml").is_dir()
+
+
 def test_a_removed_file_stays_removed(target: Path) -> None:
     remove_deployed(target)
     remove_deployed(target)

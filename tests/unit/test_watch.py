@@ -100,3 +100,6 @@ def test_what_is_no_text_is_missing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "ports.yaml")
     (tmp_path / "gateway.yaml").symlink_to("gateway.yaml")
     assert not any(fingerprint(tmp_path))
+    (tmp_path / "gateway.yaml").unlink()
+    (tmp_path / "gateway.yaml").symlink_to("/proc/self/mem")  # which even root cannot read
+    assert not any(fingerprint(tmp_path))
