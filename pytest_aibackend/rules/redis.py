@@ -1,4 +1,4 @@
-"""Check 11: the cache server is there, lets the gateway in, and holds its keys in a namespace."""
+"""Check 11: the cache server is there, lets the gateway in, and keeps what it is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_aibackend.sources.backend import Backend
 if TYPE_CHECKING:
     from pytest_aibackend.probes.observations import RedisObservation
 
-__all__ = ["ENDPOINT", "NAMESPACE", "redis_params", "redis_params_of"]
+__all__ = ["ENDPOINT", "healthy_caches", "redis_params", "redis_params_of", "redis_problem"]
 
 _PARAMS: Final[Path] = ("litellm_settings", "cache_params")
 _KEEPS_ALL: Final = ("noeviction",)
@@ -49,18 +49,8 @@ def _endpoint(backend: Backend) -> list[str]:
     return [f"{host}:{params.get('port') or 6379}".replace("os.environ/", "$")]
 
 
-def _namespace(backend: Backend) -> list[str]:
-    params = redis_params(backend)
-    return [] if params is None else [str(params.get("namespace") or "(no namespace)")]
-
-
 ENDPOINT = declare_group(
     Group(id="redis-endpoint", check=11, noun="redis", needs=("gateway",), subjects=_endpoint, live=True)
-)
-NAMESPACE = declare_group(
-    Group(
-        id="redis-namespace", check=11, noun="namespace", needs=("gateway",), subjects=_namespace, live=True
-    )
 )
 
 
@@ -69,22 +59,22 @@ def _seen(live: LiveBackend) -> tuple[RedisObservation, ...]:
     return found
 
 
-def _healthy(live: LiveBackend) -> Iterator[RedisObservation]:
+def healthy_caches(live: LiveBackend) -> Iterator[RedisObservation]:
+    """Yield what was seen of the cache server, if it is well."""
     yield from (seen for seen in _seen(live) if seen.state.is_healthy)
 
 
-def _at(
-    live: LiveBackend, group: Group, message: str, hint: str, *keys: str, severity: Severity | None = None
-) -> Problem:
+def redis_problem(live: LiveBackend, group: Group, message: str, hint: str, *keys: str) -> Problem:
+    """Return a problem of the one subject of a group, at a key of `cache_params`."""
     subject = next(iter(group.subjects(live.backend)), "redis")
-    return Problem(
-        source="gateway",
-        path=(*_PARAMS, *keys),
-        message=message,
-        hint=hint,
-        subject=subject,
-        severity=severity,
-    )
+    return Problem(source="gateway", path=(*_PARAMS, *keys), message=message, hint=hint, subject=subject)
+
+
+def _in_state(live: LiveBackend, *states: State, hint: str, key: str) -> Iterator[Problem]:
+    for seen in _seen(live):
+        if seen.state in states:
+            message = f"Redis at {seen.address}: {seen.detail}"
+            yield redis_problem(live, ENDPOINT, message, hint, key)
 
 
 def _is_loopback(host: str) -> bool:
@@ -100,16 +90,15 @@ def redis_down(live: LiveBackend) -> Iterator[Problem]:
 
     LiteLLM boots all the same, 8 s slower, and works without a cache; only its log says so (1.106.2).
     """
-    silent = (State.DOWN, State.TIMEOUT, State.DNS_ERROR, State.BAD_URL)
-    for seen in _seen(live):
-        if seen.state in silent:
-            yield _at(
-                live,
-                ENDPOINT,
-                f"Redis at {seen.address}: {seen.detail}",
-                "start it, or correct host and port",
-                "host",
-            )
+    yield from _in_state(
+        live,
+        State.DOWN,
+        State.TIMEOUT,
+        State.DNS_ERROR,
+        State.BAD_URL,
+        hint="start it, or correct host and port",
+        key="host",
+    )
 
 
 @rule("redis-tls", group=ENDPOINT.id)
@@ -118,15 +107,9 @@ def redis_tls(live: LiveBackend) -> Iterator[Problem]:
 
     Set `ssl: true` (or a `rediss://` URL) where the server speaks TLS, and only there.
     """
-    for seen in _seen(live):
-        if seen.state is State.TLS_ERROR:
-            yield _at(
-                live,
-                ENDPOINT,
-                f"Redis at {seen.address}: {seen.detail}",
-                "correct cache_params.ssl, or mend the certificate",
-                "ssl",
-            )
+    yield from _in_state(
+        live, State.TLS_ERROR, hint="correct cache_params.ssl, or mend the certificate", key="ssl"
+    )
 
 
 @rule("redis-unauthorised", group=ENDPOINT.id)
@@ -136,15 +119,12 @@ def redis_unauthorised(live: LiveBackend) -> Iterator[Problem]:
     LiteLLM then answers without its cache and says so only in its log. Correct `password` or `username` in
     `cache_params`.
     """
-    for seen in _seen(live):
-        if seen.state is State.UNAUTHORISED:
-            yield _at(
-                live,
-                ENDPOINT,
-                f"Redis at {seen.address}: {seen.detail}",
-                "set cache_params.password: os.environ/REDIS_PASSWORD, and that variable",
-                "password",
-            )
+    yield from _in_state(
+        live,
+        State.UNAUTHORISED,
+        hint="set cache_params.password: os.environ/REDIS_PASSWORD, and that variable",
+        key="password",
+    )
 
 
 @rule("redis-loading", group=ENDPOINT.id)
@@ -153,15 +133,7 @@ def redis_loading(live: LiveBackend) -> Iterator[Problem]:
 
     It is ready in a while; nothing is cached until then. Ask again.
     """
-    for seen in _seen(live):
-        if seen.state is State.LOADING:
-            yield _at(
-                live,
-                ENDPOINT,
-                f"Redis at {seen.address}: {seen.detail}",
-                "wait, and run the check again",
-                "host",
-            )
+    yield from _in_state(live, State.LOADING, hint="wait, and run the check again", key="host")
 
 
 @rule("redis-wrong-service", group=ENDPOINT.id)
@@ -170,11 +142,15 @@ def redis_wrong_service(live: LiveBackend) -> Iterator[Problem]:
 
     Nothing is cached. Correct host and port in `cache_params`, or stop what took the port.
     """
-    for seen in _seen(live):
-        if seen.state in (State.WRONG_SERVICE, State.BAD_RESPONSE, State.REDIRECTED, State.RATE_LIMITED):
-            yield _at(
-                live, ENDPOINT, f"Redis at {seen.address}: {seen.detail}", "correct host and port", "port"
-            )
+    yield from _in_state(
+        live,
+        State.WRONG_SERVICE,
+        State.BAD_RESPONSE,
+        State.REDIRECTED,
+        State.RATE_LIMITED,
+        hint="correct host and port",
+        key="port",
+    )
 
 
 @rule("redis-slow", group=ENDPOINT.id, severity=Severity.WARNING)
@@ -183,15 +159,7 @@ def redis_slow(live: LiveBackend) -> Iterator[Problem]:
 
     Every request waits for it. Look at what else the server does, or use one that is nearer.
     """
-    for seen in _seen(live):
-        if seen.state is State.SLOW:
-            yield _at(
-                live,
-                ENDPOINT,
-                f"Redis at {seen.address}: {seen.detail}",
-                "look for long commands with SLOWLOG",
-                "host",
-            )
+    yield from _in_state(live, State.SLOW, hint="look for long commands with SLOWLOG", key="host")
 
 
 @rule("redis-too-old", group=ENDPOINT.id, severity=Severity.WARNING)
@@ -200,14 +168,16 @@ def redis_too_old(live: LiveBackend) -> Iterator[Problem]:
 
     Whoever reaches it can read every cached answer. Update it.
     """
-    for seen in _healthy(live):
+    for seen in healthy_caches(live):
         parts = (seen.version or "").split(".")
         if (
             len(parts) >= 2
             and all(part.isdigit() for part in parts[:2])
             and (int(parts[0]), int(parts[1])) < _OLDEST
         ):
-            yield _at(live, ENDPOINT, f"{seen.server} {seen.version} is older than 6.0", "upgrade it", "host")
+            yield redis_problem(
+                live, ENDPOINT, f"{seen.server} {seen.version} is older than 6.0", "upgrade it", "host"
+            )
 
 
 @rule("redis-read-only", group=ENDPOINT.id)
@@ -216,9 +186,9 @@ def redis_read_only(live: LiveBackend) -> Iterator[Problem]:
 
     Name its primary in `cache_params`.
     """
-    for seen in _healthy(live):
+    for seen in healthy_caches(live):
         if seen.role == "slave":
-            yield _at(
+            yield redis_problem(
                 live,
                 ENDPOINT,
                 f"Redis at {seen.address} is a replica and takes no writes",
@@ -234,14 +204,14 @@ def redis_memory(live: LiveBackend) -> Iterator[Problem]:
     With `noeviction` a full server refuses writes; with an `allkeys` policy it drops keys of everybody,
     also data that is no cache. `volatile-lru` or `volatile-ttl` drops only keys that expire anyhow.
     """
-    for seen in _healthy(live):
+    for seen in healthy_caches(live):
         if not seen.maxmemory:
             continue
         policy = seen.maxmemory_policy or "noeviction"
         share = (seen.used_memory or 0) / seen.maxmemory
         others = sum(prefix.count for prefix in seen.foreign_prefixes)
         if policy.startswith("allkeys") and others:
-            yield _at(
+            yield redis_problem(
                 live,
                 ENDPOINT,
                 f"maxmemory-policy {policy} drops keys of everybody, and {others} keys here belong to others",
@@ -249,7 +219,7 @@ def redis_memory(live: LiveBackend) -> Iterator[Problem]:
                 "host",
             )
         elif policy in _KEEPS_ALL and share > _NEARLY_FULL:
-            yield _at(
+            yield redis_problem(
                 live,
                 ENDPOINT,
                 f"the server is {share:.0%} full and its policy {policy} refuses writes then",
@@ -264,66 +234,12 @@ def redis_without_password(live: LiveBackend) -> Iterator[Problem]:
 
     Cached answers hold what your users asked. Set a password, or bind it to loopback.
     """
-    for seen in _healthy(live):
+    for seen in healthy_caches(live):
         if seen.password_required is False and not _is_loopback(seen.address.rpartition(":")[0]):
-            yield _at(
+            yield redis_problem(
                 live,
                 ENDPOINT,
                 f"Redis at {seen.address} asks nobody for a password",
                 "set requirepass and cache_params.password: os.environ/REDIS_PASSWORD",
                 "host",
-            )
-
-
-@rule("namespace-missing", group=NAMESPACE.id)
-def namespace_missing(live: LiveBackend) -> Iterator[Problem]:
-    """The cache has no namespace: the gateway's keys lie among everybody else's.
-
-    They cannot be told apart, counted or cleared without touching other people's data. LiteLLM puts
-    `cache_params.namespace` before every key (1.106.2, caching/redis_cache.py).
-    """
-    params = redis_params(live.backend)
-    if params is not None and not params.get("namespace"):
-        yield _at(
-            live,
-            NAMESPACE,
-            "the cache has no namespace",
-            'add namespace: "litellm:unified" under cache_params',
-        )
-
-
-@rule("namespace-unusable", group=NAMESPACE.id)
-def namespace_unusable(live: LiveBackend) -> Iterator[Problem]:
-    """A key inside the namespace cannot be written, read, expired or removed.
-
-    The gateway could not cache either. The user may lack rights for these keys, or the memory may be full.
-    """
-    for seen in _healthy(live):
-        probe = seen.namespace_probe
-        if probe is not None and probe.detail:
-            yield _at(
-                live,
-                NAMESPACE,
-                f"inside the namespace {seen.namespace!r}: {probe.detail}",
-                "see what the server allows this user (ACL) and whether it is full",
-                "namespace",
-            )
-
-
-@rule("keys-outside-namespace", group=NAMESPACE.id, severity=Severity.WARNING)
-def keys_outside_namespace(live: LiveBackend) -> Iterator[Problem]:
-    """Keys that LiteLLM names so lie outside the namespace: of an older configuration, or another gateway.
-
-    `aibackend cache clear` does not touch them. If no other gateway uses the server, remove them by hand.
-    """
-    for seen in _healthy(live):
-        if seen.own_keys_outside and seen.namespace:
-            examples = ", ".join(seen.own_keys_outside_examples[:3])
-            yield _at(
-                live,
-                NAMESPACE,
-                f"{seen.own_keys_outside} keys of a gateway lie outside {seen.namespace!r},"
-                f" such as {examples}",
-                "let them expire, or delete them once nobody uses them",
-                "namespace",
             )
