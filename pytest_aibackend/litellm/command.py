@@ -119,7 +119,7 @@ def _keep_owner_and_mode(path: Path, old: os.stat_result | None, descriptor: int
         except PermissionError:
             if not old.st_mode & stat.S_IROTH:
                 raise  # who could read it, the gateway perhaps, could not any more
-    if hasattr(os, "listxattr"):
+    if hasattr(os, "listxattr"):  # pragma: no branch - macOS has no such call
         with contextlib.suppress(OSError):  # not every file system has them, nor may everybody set each
             for attribute in os.listxattr(path):
                 os.setxattr(descriptor, attribute, os.getxattr(path, attribute))

@@ -72,6 +72,13 @@ def test_header_says_what_it_was_made_from(backend: Backend) -> None:
     assert yaml.safe_load(body_of(text)) == yaml.safe_load(text)
 
 
+@pytest.mark.parametrize("lines", range(1, 5))
+def test_half_a_header_is_none(backend: Backend, lines: int) -> None:
+    whole = render(backend).splitlines(keepends=True)
+    assert parse_header("".join(whole[:5])) is not None
+    assert parse_header("".join(whole[:lines])) is None
+
+
 def test_an_absent_gateway_file_is_named_as_absent(folder: Path) -> None:
     (folder / "gateway.yaml").unlink()
     header = parse_header(render(load_backend(folder)))
@@ -183,6 +190,23 @@ class TestCommand:
         assert f"{folder / 'providers.yaml'}:3:" in error
         assert "nothing was generated: the sources have 1 error" in error
         assert not (folder / "litellm-unified.yaml").exists()
+
+    @pytest.mark.parametrize("url", ["http://me:pw@127.0.0.1:8001", "http://me:pw@[::1"])
+    def test_credentials_in_a_url(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """They would stand in the generated file, which is read by many; whether the URL is one or not."""
+        (folder / "providers.yaml").write_text(PROVIDERS.replace("http://127.0.0.1:8001", f"'{url}'"))
+        assert generate(folder, check=False, output=None) == 1
+        error = capsys.readouterr().err
+        said = "error: credentials-in-url: the URL of provider 'one' carries credentials"
+        assert f"{folder / 'providers.yaml'}:4:5: {said}" in error
+        assert "pw" not in error
+        assert not (folder / "litellm-unified.yaml").exists()
+
+    def test_a_file_that_cannot_be_compared(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "litellm-unified.yaml").mkdir()
+        assert generate(folder, check=True, output=None) == 2
+        target = folder / "litellm-unified.yaml"
+        assert f"{target} cannot be read: Is a directory" in capsys.readouterr().err
 
     def test_what_cannot_be_translated_is_said_and_the_rest_written(
         self, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 
 from pytest_aibackend.litellm.yaml_emit import emit
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
+TIMES = st.dates() | st.datetimes()
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12) | TIMES
+)
 WORDS = """off 4.6 1e3 1_000 0x1F 12:30 2025-01-01 ~ * &a !x café 模型 é😀 ' " \\ {} = << null Yes y: -"""
 TRICKY = st.sampled_from([*WORDS.split(), "", " a", "a: b", "a #b", "- a", "\u2028", "\x85", "\x00", "a\nb"])
 DATA = st.dictionaries(
@@ -38,10 +42,12 @@ def test_shape() -> None:
         "list": [{"name": "a", "params": {"b": 1}}, ["x", []], {}],
         "empty": {},
         "date": dt.date(2025, 1, 2),
+        "floats": [math.nan, math.inf, -math.inf, 1e20],
     }
     assert emit(data).splitlines() == [
         "list:", "  - name: a", "    params:", "      b: 1", "  - - x", "    - []", "  - {}",
         "empty: {}", "date: 2025-01-02",
+        "floats:", "  - .nan", "  - .inf", "  - -.inf", "  - 1.0e+20",
     ]  # fmt: skip
 
 

@@ -98,6 +98,9 @@ def test_status_and_summary(
         (["c.yaml", "--baseline", "none.json"], "there is no baseline none.json; --write-baseline makes it"),
         (["c.yaml", "--baseline", "c.yaml"], "c.yaml is no baseline: it is not JSON"),
         (["c.yaml", "--baseline", "list.json"], "list.json is no baseline of this version"),
+        (["c.yaml", "--baseline", "newer.json"], "newer.json is no baseline of this version"),
+        (["c.yaml", "--baseline", "odd.json"], "odd.json is no baseline of this version"),
+        (["c.yaml", "--baseline", "."], "the baseline . cannot be read: Is a directory"),
         (
             ["c.yaml", "--baseline", "no/b.json", "--write-baseline"],
             "cannot be written: No such file or directory",
@@ -110,6 +113,9 @@ def test_wrong_usage_says_what_and_ends_with_two(
     write("c.yaml", GOOD)
     write("odd.env", "A=1\n= what\n")
     write("list.json", "[]")
+    write("newer.json", '{"schema_version": 2, "findings": []}')
+    odd = {"file": 5, "rule": "unknown-key", "path": "a", "fingerprint": "0"}
+    write("odd.json", json.dumps({"schema_version": 1, "findings": [odd]}))
     assert lint(*arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -281,6 +287,24 @@ def test_a_baseline_hides_what_was_there_and_tells_what_has_gone(
     assert err.count("no longer found: sub/c.yaml: wrong-type: model_list[m") == 3
     assert lint(config, "--baseline", "b.json", "--ignore", "wrong-type") == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_baseline_of_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read there has no place on the disk; what is in a list is known by its number."""
+
+    def lint_text(text: str, *options: str) -> int:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return lint("-", "--baseline", "b.json", *options)
+
+    text = GOOD + "litellm_settings:\n  callbacks: [langfuze]\n"
+    assert lint_text(text, "--write-baseline") == 0
+    (entry,) = json.loads(Path("b.json").read_text())["findings"]
+    assert (entry["file"], entry["path"]) == ("<stdin>", "litellm_settings.callbacks[0]")
+    assert lint_text(text) == 0
+    assert "no findings; 1 in the baseline" in capsys.readouterr().out
+    assert lint_text(text.replace("[langfuze]", "[langfuse, langfuze]")) == 1
 
 
 def test_a_name_in_a_config_cannot_write_lines_of_ours(capsys: pytest.CaptureFixture[str]) -> None:

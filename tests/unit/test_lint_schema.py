@@ -329,6 +329,13 @@ def test_takes_the_installed_version_else_the_newest(
     assert load_schema().line == line
 
 
+def test_the_newest_where_litellm_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert schemas.installed_version() is not None
+    monkeypatch.setattr(sys, "path", [])
+    assert schemas.installed_version() is None
+    assert load_schema().line == NEWEST
+
+
 @pytest.mark.parametrize(
     ("version", "installed", "said"),
     [

@@ -123,6 +123,28 @@ class TestAmbiguousModelGroup:
     def test_not_where_the_mappings_say_what_is_meant(self, plan: Planner, mappings: Any) -> None:
         assert plan(mappings, providers={"one": local(1, "m"), "two": local(2, "m")}).problems == ()
 
+    @pytest.mark.parametrize("mappings", [
+        {"exact_matches": {"m": {"provider": "one"}},
+         "load_balancing": {"m": {"providers": [{"provider": "one"}, {"provider": "two", "model": "big"}]}}},
+        {"exact_matches": {"m": {"provider": "one", "fallback": "two"}},
+         "load_balancing": {"m": {"providers": [{"provider": "one"}, {"provider": "two", "model": "big"}]}}},
+    ])  # fmt: skip
+    def test_balanced_group_that_has_what_the_exact_match_names(self, plan: Planner, mappings: Any) -> None:
+        made = plan(mappings)
+        assert made.problems == ()
+        assert members(made, "m") == [("one", "m", None), ("two", "big", None)]
+
+    def test_a_model_that_one_provider_lists_twice(self, plan: Planner) -> None:
+        made = plan(providers={"one": local(1, "m", "m")})
+        assert made.problems == ()
+        assert members(made, "m") == [("one", "m", None)]
+
+    def test_a_priority_orders_nothing(self, plan: Planner) -> None:
+        made = plan({"exact_matches": {"m": {"provider": "one", "priority": "secondary"}}})
+        assert found(made) == [("setting-without-effect", ("exact_matches", "m", "priority"))]
+        assert "orders nothing: the name has one deployment" in made.problems[0][1].message
+        assert members(made, "m") == [("one", "m", None)]
+
     def test_a_model_that_an_exact_match_hides_is_a_warning(self, plan: Planner) -> None:
         made = plan(
             {"exact_matches": {"m": {"provider": "one"}}},
@@ -192,6 +214,8 @@ class TestLoadBalancing:
         ]
         assert {rule for rule, _ in found(made)} == {"setting-without-effect"}
         assert "least-busy" in made.problems[0][1].hint
+        made = plan({"load_balancing": {"g": {**group, "strategy": "by_the_moon"}}})
+        assert made.problems[0][1].hint == "remove it, or let the client ask for the model it wants"
 
     def test_another_strategy_of_the_router(self, plan: Planner) -> None:
         group = {"providers": [{"provider": "two"}, {"provider": "one", "model": "m"}]}
@@ -225,9 +249,20 @@ class TestCapabilities:
     def test_nobody_left(self, plan: Planner) -> None:
         made = plan({"capabilities": {
             "c": {"provider": "two", "min_model_size": "100B"}, "d": {"preferred_models": ["x"]}, "e": {},
+            "f": {"preferred_models": ["small"], "min_model_size": "13B", "min_context": 8192},
         }})  # fmt: skip
-        assert found(made) == [("no-usable-member", ("capabilities", name)) for name in "cde"]
-        assert "of at least 100B" in made.problems[0][1].message
+        assert found(made) == [("no-usable-member", ("capabilities", name)) for name in "cdef"]
+        assert [problem.message.partition(" has no usable member")[2] for _, problem in made.problems] == [
+            ": none of two is an active model of at least 100B",
+            ": none of x is an active model",
+            "",
+            ": none of small is an active model of at least 13B and with a context of at least 8192",
+        ]
+
+    def test_a_fallback_may_be_a_model_group(self, plan: Planner) -> None:
+        made = plan({"capabilities": {"c": {"provider": "one", "fallback": "big"}}})
+        assert made.problems == ()
+        assert members(made, "c") == [("one", "m", 1), ("one", "small", 2), ("two", "big", 3)]
 
     def test_what_has_no_effect(self, plan: Planner) -> None:
         capability = {
@@ -308,6 +343,46 @@ class TestPatterns:
         made = plan({"patterns": [{"pattern": "^q/.*", "provider": "two", "fallback": "one"}]})
         assert found(made) == [("fallback-without-effect", ("patterns", 0, "fallback"))]
 
+    def test_fallback_that_is_the_provider_itself_or_disabled(self, plan: Planner) -> None:
+        made = plan({"patterns": [{"pattern": "^q/.*", "provider": "two", "fallback": "two"},
+                                  {"pattern": "^r/.*", "provider": "two", "fallback": "off"}]})  # fmt: skip
+        assert found(made) == [("fallback-without-effect", ("patterns", 0, "fallback"))]
+        assert "it is the provider that has failed" in made.problems[0][1].message
+        assert {name: len(group) for name, group in made.wildcards.items()} == {"q/*": 1, "r/*": 1}
+
+    def test_fallback_that_is_a_group_of_whole_deployments(self, tmp_path: Path) -> None:
+        """Its model is named as LiteLLM knows it, without a provider: it is taken as it is."""
+        entry = {"model_name": "cloud", "litellm_params": {"model": "gpt-4o"}}
+        write_sources(
+            tmp_path,
+            providers={"providers": PROVIDERS},
+            model_mappings={"patterns": [{"pattern": "^q/.*", "provider": "two", "fallback": "cloud"}]},
+            gateway={"passthrough": {"model_list": [entry]}},
+        )
+        made = plan_gateway(load_backend(tmp_path))
+        assert made.problems == ()
+        assert [(each.litellm_params["model"], each.order) for each in made.wildcards["q/*"]] == [
+            ("q/*", 1),
+            ("gpt-4o", 2),
+        ]
+
+    def test_default_provider(self, plan: Planner) -> None:
+        """A second one with one model answers with that; one with several is asked for the name."""
+        for first, second, model in (("one", "two", "big"), ("two", "one", "*")):
+            made = plan({"routing_rules": {"default_provider": first, "default_fallback": second}})
+            assert made.problems == ()
+            assert [(each.provider, each.model, each.order) for each in made.wildcards["*"]] == [
+                (first, "*", 1),
+                (second, model, 2),
+            ]
+
+    def test_default_provider_that_is_disabled_or_stands_behind_a_pattern(self, plan: Planner) -> None:
+        assert plan({"routing_rules": {"default_provider": "off"}}).wildcards == {}
+        made = plan({"patterns": [{"pattern": ".*", "provider": "one"}],
+                     "routing_rules": {"default_provider": "two"}})  # fmt: skip
+        assert found(made) == [("ambiguous-model-group", ("routing_rules", "default_provider"))]
+        assert [each.provider for each in made.wildcards["*"]] == ["one"]
+
     def test_default_fallback_alone(self, plan: Planner) -> None:
         made = plan({"routing_rules": {"default_fallback": "one", "model_size_routing": [{"size": "< 8B"}]}})
         assert [rule for rule, _ in found(made)] == ["fallback-without-effect", "setting-without-effect"]
@@ -374,6 +449,19 @@ class TestSettings:
         assert found(made) == [
             ("setting-without-effect", ("special_cases", name)) for name in ("rate_limited_fallback", "other")
         ]
+
+    @pytest.mark.parametrize(
+        ("case", "settings"),
+        [
+            ({"error_threshold": 3}, {"allowed_fails": 2}),
+            ({"cooldown_seconds": 30}, {"cooldown_time": 30}),
+            ({"error_threshold": 0, "cooldown_seconds": 0}, {}),
+        ],
+    )
+    def test_routing_by_errors(self, plan: Planner, case: dict[str, int], settings: dict[str, int]) -> None:
+        made = plan({"special_cases": {"error_based_routing": {"enabled": True, **case}}})
+        assert made.problems == ()
+        assert made.router_settings == settings
 
     def test_names_that_cannot_be_served(self, plan: Planner) -> None:
         made = plan({"exact_matches": {"模型": {"provider": "one", "backend_model": "m"},

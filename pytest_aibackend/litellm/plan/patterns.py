@@ -192,8 +192,7 @@ def _report_order(mappings: ModelMappingsFile, places: Mapping[str, int], proble
         if specificity(later) <= specificity(earlier):
             continue
         name = example_of_both(earlier, later)
-        if name is None:
-            continue
+        assert name is not None, "the beginning of one begins the other"
         first, second = mappings.patterns[places[earlier]], mappings.patterns[places[later]]
         problems.add(
             "pattern-order",

@@ -81,11 +81,6 @@ class Key:
         return self.schema.get("default")
 
     @property
-    def inferred(self) -> bool:
-        """Whether the type was concluded from the default, for want of a declaration."""
-        return bool(self.schema.get("x-litellm", _NOTHING).get("inferred"))
-
-    @property
     def reads(self) -> tuple[str, ...]:
         """Where in LiteLLM it is declared and read: `proxy/proxy_server.py:6545`."""
         return tuple(self.schema.get("x-litellm", _NOTHING).get("reads", ()))

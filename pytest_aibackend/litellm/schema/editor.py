@@ -111,8 +111,6 @@ def _nullable(part: dict[str, Any]) -> dict[str, Any]:
         return {"anyOf": [part, dict(_NULL)]}
     if "anyOf" in part:
         return {**part, "anyOf": [*part["anyOf"], dict(_NULL)]}
-    if "enum" in part:
-        return {**part, "enum": [*part["enum"], *([] if None in part["enum"] else [None])]}
     given = part.get("type")
     if given is None:
         return part
