@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ import pytest
 import yaml
 
 from pytest_aibackend.cli import main
-from pytest_aibackend.deploy.backups.files import make_backup
+from pytest_aibackend.deploy.backups import rehearsal
+from pytest_aibackend.deploy.backups.files import make_backup, rotate
 from pytest_aibackend.deploy.backups.rehearsal import AGES
+from pytest_aibackend.sources.backups import Kept
+from pytest_aibackend.sources.models import Retention
 
 NOW = dt.datetime.now(dt.UTC)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embedded"
@@ -97,6 +102,25 @@ def test_list_tells_state_reason_and_which_is_deployed(desk: Desk) -> None:
     assert "(surplus)" in lines[3]
     assert f"{desk.paths[0]}: error: backup-checksum: " in out
     assert "\x1b" not in out
+
+
+def test_ages_and_what_cannot_be_read_are_listed(desk: Desk) -> None:
+    desk.configure("{recent: 9, daily: 0, weekly: 0}")
+    now = dt.datetime.now(dt.UTC)
+    made = [
+        make_backup(raw(9), desk.directory, now + dt.timedelta(seconds=ahead)).name
+        for ahead in (3600, -5, -130, -7300)
+    ]
+    unreadable = f"{desk.names[1]}-1"
+    (desk.directory / unreadable).symlink_to("/proc/self/mem")  # which even root cannot read
+    status, out, _ = desk.run("list")
+    rows = {line.split()[0]: re.split(r"  +", line) for line in out.splitlines() if line}
+    assert status == 0
+    ages = [rows[name][1] for name in made]
+    assert re.fullmatch(r"future, \d\d? s, 2 min, 2 h", ", ".join(ages)), ages
+    assert rows[unreadable][2:4] == ["-", "unreadable"]
+    assert "surplus" not in out
+    assert "backups rotate" not in out
 
 
 def test_names_within_a_second_are_listed_by_number(desk: Desk) -> None:
@@ -290,3 +314,51 @@ def test_the_script_that_shows_the_rotation(desk: Desk, tmp_path: Path) -> None:
     assert "20 backups in" in seen.stdout
     assert ": 2 kept, 18 deleted" in seen.stdout
     assert desk.left() == with_checksums(desk.names)
+
+
+def deletes_the_newest(plan: list[Kept], directory: Path) -> list[Kept]:
+    (directory / plan[0].name).unlink()
+    return [replace(plan[0], reasons=()), *plan[1:]]
+
+
+def damages_one(plan: list[Kept], directory: Path) -> list[Kept]:
+    (directory / plan[0].name).write_bytes(b"half")
+    return plan
+
+
+def forgets_one(plan: list[Kept], _directory: Path) -> list[Kept]:
+    return plan[:-1]
+
+
+def takes_what_is_not_its_own(plan: list[Kept], directory: Path) -> list[Kept]:
+    (directory / "notes.txt").unlink(missing_ok=True)
+    return plan
+
+
+def never_comes_to_an_end(plan: list[Kept], _directory: Path) -> list[Kept]:
+    return [*plan[:-1], replace(plan[-1], reasons=())]
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (deletes_the_newest, "the newest was deleted"),
+        (damages_one, "is not what was backed up"),
+        (forgets_one, "rotation saw 19 of 20 backups"),
+        (takes_what_is_not_its_own, "the directory holds other files than those that were to be kept: "),
+        (never_comes_to_an_end, "rotating again deleted more"),
+    ],
+)
+def test_a_rehearsal_sees_a_rotation_that_breaks_its_promises(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    harm: Callable[[list[Kept], Path], list[Kept]],
+    said: str,
+) -> None:
+    def broken(directory: Path, retention: Retention, now: dt.datetime, *, dry_run: bool) -> list[Kept]:
+        return harm(rotate(directory, retention, now, dry_run=dry_run), directory)
+
+    monkeypatch.setattr(rehearsal, "rotate", broken)
+    assert rehearsal.rehearse(Retention()) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED: ")]
+    assert [line for line in told if said in line], told

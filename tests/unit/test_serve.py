@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pytest_aibackend
+from pytest_aibackend.deploy.canary import client
 from pytest_aibackend.deploy.serve import ServeError, ServeOptions, serve, serving_command
 from pytest_aibackend.serving.settings import Settings, parse
 from pytest_aibackend.sources.backend import Backend, load_backend
@@ -92,6 +97,45 @@ def test_what_cannot_be_served_is_said_with_status_2(
     told = capsys.readouterr().err
     assert told.startswith("aibackend serve: ")
     assert "gateway.yaml:" in told or "/nowhere/python" in told
+
+
+def test_an_address_that_is_none_is_said_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for url, said in (("http://127.0.0.1:http", "deploy.url: "), ("http://h", "deploy.url names no port")):
+        backend_of(tmp_path / "config", url=url, python=sys.executable)
+        assert serve(tmp_path / "config", ServeOptions()) == 2
+        assert capsys.readouterr().err.startswith(f"aibackend serve: {said}")
+
+
+def test_this_process_becomes_the_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another Python than ours is shown the way to our package."""
+    became: list[tuple[str, list[str], dict[str, str]]] = []
+
+    def become(program: str, command: list[str], environment: dict[str, str]) -> None:
+        became.append((program, command, environment))
+        raise OSError(errno.ENOEXEC, "Exec format error")
+
+    monkeypatch.setattr(os, "execve", become)
+    monkeypatch.setenv("PYTHONPATH", "/theirs")
+    for python in (sys.executable, PYTHON):
+        monkeypatch.setattr(client, "find_litellm", lambda _named, found=python: found)
+        backend = backend_of(tmp_path / "config", url="http://127.0.0.1:4711", python=python)
+        assert serve(tmp_path / "config", ServeOptions()) == 2
+        assert became[-1][:2] == (python, serving_command(backend, ServeOptions(), python))
+    package = str(Path(pytest_aibackend.__file__).parents[1])
+    assert [environment["PYTHONPATH"] for _, _, environment in became] == ["/theirs", f"/theirs:{package}"]
+
+
+def test_a_python_that_cannot_be_run_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("no program")
+    monkeypatch.setattr(client, "find_litellm", lambda _named: str(python))
+    backend_of(tmp_path / "config", url="http://127.0.0.1:4711")
+    assert serve(tmp_path / "config", ServeOptions()) == 2
+    assert capsys.readouterr().err == f"aibackend serve: {python} cannot be run: Permission denied\n"
 
 
 def test_a_directory_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
