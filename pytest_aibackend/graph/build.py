@@ -38,7 +38,7 @@ def build_graph(backend: Backend) -> Graph:
     add_fallbacks(backend, plan, draft)
     servers.add_unused()
     at, elsewhere = attach(backend, draft.claims, draft.groups, offline_findings(backend))
-    return draft.finish(backend.config_dir.name or str(backend.config_dir), at, elsewhere)
+    return draft.finish(backend.config_dir.resolve().name or str(backend.config_dir), at, elsewhere)
 
 
 def offline_findings(backend: Backend) -> list[Finding]:

@@ -16,7 +16,12 @@ from pytest_aibackend.sources.backend import FILES, Backend, load_backend
 __all__ = ["FORMATS", "draw"]
 
 FORMATS: Final = {"mermaid": "mermaid", "dot": "dot", "svg": "svg", "html": "page"}  # and their modules
-_ENDINGS: Final = {".dot": "dot", ".gv": "dot", ".svg": "svg", ".html": "html", ".htm": "html"}
+_ENDINGS: Final = {
+    **dict.fromkeys((".mmd", ".mermaid", ".md", ".markdown", ".txt", ""), "mermaid"),
+    **dict.fromkeys((".dot", ".gv"), "dot"),
+    **dict.fromkeys((".html", ".htm"), "html"),
+    ".svg": "svg",
+}
 
 
 def draw(config_dir: Path, *, picture: str | None, output: Path | None) -> int:
@@ -25,16 +30,24 @@ def draw(config_dir: Path, *, picture: str | None, output: Path | None) -> int:
     Return 0 when it is drawn, whatever is marked in it; 1 when a source cannot be read, so that nothing, or
     not all, could be drawn; 2 when a path cannot be used.
     """
+    if config_dir.is_file():
+        return _say(f"{config_dir} is a file; `aibackend import` makes sources of a LiteLLM config", USAGE)
     if not config_dir.is_dir():
         return _say(f"there is no directory {config_dir}; name it with --config DIR", USAGE)
     if output is not None and output.is_dir():
         return _say(f"{output} is a directory; name a file", USAGE)
+    ending = output.suffix.lower() if output else ""
+    picture = picture or _ENDINGS.get(ending)
+    if picture is None:
+        return _say(f"{output}: nothing here draws {ending}; name a format with --format", USAGE)
     backend = load_backend(config_dir)
     unread = _tell_unread(backend)
     if not backend.is_loaded(*NEEDED):
         return _say("nothing was drawn: a source cannot be read", REFUSED)
     graph = build_graph(backend)
-    text = render(graph, picture or _ENDINGS.get(output.suffix.lower() if output else "", "mermaid"))
+    text = render(graph, picture)
+    if picture == "mermaid" and ending in (".md", ".markdown"):
+        text = f"```mermaid\n{text}```\n"
     if output is None or str(output) == "-":
         sys.stdout.write(text)
     else:
@@ -50,10 +63,15 @@ def render(graph: Graph, picture: str) -> str:
     """Return the graph in one of FORMATS."""
     text = str(import_module(f"pytest_aibackend.graph.{FORMATS[picture]}").render(graph))
     if picture == "mermaid":
-        from pytest_aibackend.graph.mermaid import is_drawn_by_github
+        from pytest_aibackend.graph.mermaid import MOST_EDGES, MOST_LETTERS, is_drawn_by_github, size_of
 
         if not is_drawn_by_github(text):
-            _say("this is more than GitHub draws of Mermaid; use --format svg or html", OK)
+            letters, edges = size_of(text)
+            _say(
+                f"this is more than GitHub draws of Mermaid: {letters} letters of {MOST_LETTERS},"
+                f" {edges} edges of {MOST_EDGES}; use --format svg or html",
+                OK,
+            )
     return text
 
 

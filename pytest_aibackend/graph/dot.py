@@ -16,6 +16,7 @@ _SHAPES: Final = {
     Kind.PROVIDER: "component",
     Kind.PORT: "hexagon",
 }
+_RANKS: Final = {Kind.GROUP: "same", Kind.PROVIDER: "same", Kind.PORT: "max"}
 _COLORS: Final = {"error": "#d1242f", "warning": "#bf8700"}
 
 
@@ -32,6 +33,10 @@ def _lines(graph: Graph) -> Iterator[str]:
     for kind, heading in COLUMNS.items():
         yield f"  // {heading}"
         yield from (_node(node) for node in graph.of(kind))
+    # Five columns, also for what nothing leads to.
+    for kind, rank in _RANKS.items():
+        if some := graph.of(kind):
+            yield f"  {{ rank={rank}; {' '.join(f'{node.id};' for node in some)} }}"
     yield from (_edge(edge) for edge in graph.edges)
     yield "}"
 
@@ -40,7 +45,7 @@ def _node(node: Node) -> str:
     label = "\n".join(filter(None, (node.label, node.detail, ", ".join(node.rules))))
     told = "\n".join(shown_finding(finding) for finding in node.findings) or node.label
     style = ["rounded"] if node.kind is Kind.DEPLOYMENT else []
-    style += ["dashed"] if node.is_missing else []
+    style += ["dashed"] if node.is_missing else ["dotted"] if node.is_idle else []
     extra = f", color={_quoted(_COLORS[node.state])}, penwidth=2" if node.state in _COLORS else ""
     styled = f", style={_quoted(','.join(style))}" if style else ""
     shape = _SHAPES[node.kind]
@@ -48,10 +53,12 @@ def _node(node: Node) -> str:
 
 
 def _edge(edge: Edge) -> str:
-    attributes = [f"label={_quoted(edge.mark)}"] if edge.mark else []
+    # A fallback's number stands where its line begins: in the middle, lines meet.
+    name = "taillabel" if edge.is_fallback else "label"
+    attributes = [f"{name}={_quoted(edge.mark)}"] if edge.mark else []
     if edge.is_fallback:
         # Without this, Graphviz would put what is asked second to the right of what is asked first.
-        attributes += ["style=dashed", "constraint=false"]
+        attributes += ["style=dashed", "constraint=false", "labeldistance=2"]
     if edge.kind in (EdgeKind.CONTEXT_WINDOW, EdgeKind.CONTENT_POLICY):
         attributes.append(f"tooltip={_quoted(edge.kind)}")
     if edge.is_broken:

@@ -37,12 +37,19 @@ class Draft:
         self._aliases: dict[str, str] = {}
         self.claims: dict[str, dict[Path, list[str]]] = {}
 
-    def node(self, kind: Kind, label: object, detail: str = "", *, is_missing: bool = False) -> str:
+    def node(
+        self, kind: Kind, label: object, detail: str = "", *, is_missing: bool = False, is_idle: bool = False
+    ) -> str:
         """Add a node; return its id."""
         self._counts[kind] += 1
         node_id = f"{_LETTERS[kind]}{self._counts[kind]}"
         self._nodes[node_id] = Node(
-            id=node_id, kind=kind, label=shown(label), detail=shown(detail), is_missing=is_missing
+            id=node_id,
+            kind=kind,
+            label=shown(label),
+            detail=shown(detail),
+            is_missing=is_missing,
+            is_idle=is_idle,
         )
         return node_id
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from pytest_aibackend.graph.model import Edge, Graph, Kind, Node
 
-__all__ = ["MOST_EDGES", "MOST_LETTERS", "is_drawn_by_github", "render"]
+__all__ = ["MOST_EDGES", "MOST_LETTERS", "is_drawn_by_github", "render", "size_of"]
 
 # Mermaid's own limits (config.schema.yaml: maxEdges, maxTextSize), which a diagram on GitHub cannot raise.
 MOST_EDGES: Final = 500
@@ -33,10 +33,16 @@ def render(graph: Graph) -> str:
 
 def is_drawn_by_github(text: str) -> bool:
     """Say whether a diagram is small enough for GitHub, which shows an error in the place of a larger one."""
-    return len(text) <= MOST_LETTERS and len(_EDGE.findall(text)) <= MOST_EDGES
+    letters, edges = size_of(text)
+    return letters <= MOST_LETTERS and edges <= MOST_EDGES
 
 
-_EDGE: Final = re.compile(r"^  \w+ (?:-->|-\.->|--|-\.)", re.MULTILINE)
+def size_of(text: str) -> tuple[int, int]:
+    """Return letters and edges as Mermaid counts them: a letter beyond the first plane is two."""
+    return len(text.encode("utf-16-le")) // 2, len(_EDGE.findall(text))
+
+
+_EDGE: Final = re.compile(r"^  \w+ (?:-->|-\.->|--|-\.|~~~)", re.MULTILINE)
 
 
 def _lines(graph: Graph) -> Iterator[str]:
@@ -63,12 +69,18 @@ def _lines(graph: Graph) -> Iterator[str]:
         yield f"  {_node(node)}"
     # A deployment stands within its provider: an edge between the two would say it again.
     yield from (f"  {_edge(edge)}" for edge in graph.edges if edge.target not in members)
+    # A port that nothing leads to would stand before everything else, in the way of the lines.
+    lonely = [port.id for port in graph.of(Kind.PORT) if not graph.edges_into(port.id)]
+    for provider in graph.of(Kind.PROVIDER)[-1:]:
+        yield from (f"  {provider.id} ~~~ {port}" for port in lonely)
     yield "  classDef error stroke:#d1242f,stroke-width:3px"
     yield "  classDef warning stroke:#bf8700,stroke-width:3px"
     yield "  classDef missing stroke-dasharray:5 4"
+    yield "  classDef idle stroke-dasharray:1 3"
     for name in ("error", "warning"):
         yield from _classed(name, [node.id for node in graph.nodes if node.state == name])
     yield from _classed("missing", [node.id for node in graph.nodes if node.is_missing])
+    yield from _classed("idle", [node.id for node in graph.nodes if node.is_idle])
 
 
 def _classed(name: str, ids: list[str]) -> Iterator[str]:

@@ -64,6 +64,7 @@ class Node:
     label: str
     detail: str = ""  # what it is, in a few words
     is_missing: bool = False  # it is named in the sources, and not there for the gateway
+    is_idle: bool = False  # it is there, and its status keeps it out of use
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -72,6 +73,12 @@ class Node:
         if self.is_missing or any(each.severity is Severity.ERROR for each in self.findings):
             return "error"
         return "warning" if self.findings else "sound"
+
+    @property
+    def classes(self) -> str:
+        """Return the words by which a style sheet knows it."""
+        words = (self.kind, self.state, "missing" if self.is_missing else "", "idle" if self.is_idle else "")
+        return " ".join(filter(None, words))
 
     @property
     def rules(self) -> tuple[str, ...]:

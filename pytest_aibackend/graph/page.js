@@ -19,11 +19,20 @@
     row, broken: row.querySelector(".error, .warning, .jump.broken") !== null,
     text: row.textContent.toLowerCase(), section: row.closest("section"),
   }));
+  const headings = new Map(sections.map((section) => [section, section.querySelector("h2").textContent.toLowerCase()]));
+  const ends = all(".ends .node").map((node) => ({
+    text: `${node.textContent} ${findingsOf(node)?.textContent || ""}`.toLowerCase(), section: node.closest("section"),
+    broken: node.matches(".error, .warning"),
+  }));
   const main = find("graph"), lines = find("lines"), search = find("search"), panel = find("panel");
   let selected = null;
   let lit = { nodes: new Set(), edges: new Set() };
 
   const label = (id) => nodes.get(id).querySelector(".label").textContent;
+  function findingsOf(node) {
+    const next = node.nextElementSibling;
+    return next?.matches(".findings") ? next : null;
+  }
   const isShown = (element) => element.offsetParent !== null;
 
   // Which nodes and edges a request may pass on its way through a node, and what is asked when it fails.
@@ -50,6 +59,7 @@
   }
 
   function draw() {
+    if (getComputedStyle(lines).display === "none") return lines.replaceChildren();
     const frame = main.getBoundingClientRect();
     const showFallbacks = find("fallback-lines").checked;
     const paths = [];
@@ -88,25 +98,35 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const onlyBroken = find("only-broken").checked;
     const isFiltered = words.length > 0 || onlyBroken;
-    const kept = new Map(sections.map((section) => [section, 0]));
-    let shown = 0;
+    const has = (text) => words.every((word) => text.includes(word));
+    const kept = new Set();
+    let shown = 0, shownEnds = 0;
     for (const { row, text, broken, section } of rows) {
-      const heading = section.querySelector(".fold, h2").textContent.toLowerCase();
-      const matches = words.every((word) => text.includes(word) || heading.includes(word)) && (!onlyBroken || broken);
-      row.hidden = !matches;
-      if (matches) kept.set(section, kept.get(section) + 1);
-      shown += matches;
+      row.hidden = !(has(`${text} ${headings.get(section)}`) && (!onlyBroken || broken));
+      if (row.hidden) continue;
+      kept.add(section);
+      shown += 1;
+    }
+    for (const { text, broken, section } of ends) {
+      if (!has(text) || onlyBroken && !broken) continue;
+      kept.add(section);
+      shownEnds += 1;
     }
     for (const section of sections) {
-      const ends = section.querySelector(".ends");
-      const fits = ends && (words.length > 0 && words.every((word) => ends.textContent.toLowerCase().includes(word))
-        || onlyBroken && words.length === 0 && ends.querySelector(".error, .warning"));
-      section.hidden = isFiltered && !kept.get(section) && !fits;
+      section.hidden = isFiltered && !kept.has(section);
       const fold = section.querySelector(".fold");
       if (!fold) continue;
       section.querySelector(".rows").hidden = fold.getAttribute("aria-expanded") === "false" && !isFiltered;
     }
-    find("count").textContent = `${shown} of ${rows.length} shown`;
+    const many = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+    const found = [`${shown} of ${many(rows.length, "row")}`];
+    if (shownEnds) found.push(many(shownEnds, "provider or port").replace("provider or ports", "providers or ports"));
+    find("count").textContent = isFiltered ? found.join(", ") : "";
+    const nothing = find("nothing");
+    nothing.hidden = kept.size > 0 || !isFiltered;
+    nothing.textContent = nothing.hidden ? "" : words.length
+      ? `Nothing${onlyBroken ? " with findings" : ""} matches “${search.value.trim()}”. Esc in the search clears it.`
+      : "Nothing in the picture has findings.";
     draw();
   }
 
@@ -119,18 +139,27 @@
   function listOf(heading, tag, entries) {
     if (!entries.length) return [];
     const list = document.createElement(tag);
-    list.replaceChildren(...entries.map((entry) => element("li", entry)));
+    list.replaceChildren(...entries.map(({ to, text }) => {
+      const item = element("li", ""), button = element("button", text);
+      button.type = "button";
+      button.dataset.to = to;
+      item.append(button);
+      return item;
+    }));
     return [element("h3", heading), list];
   }
 
   function describe(id) {
     const node = nodes.get(id);
-    const findings = node.nextElementSibling?.matches(".findings") ? node.nextElementSibling.cloneNode(true) : null;
-    const ways = (map, end, wanted) => (map.get(id) || []).filter(wanted).map((edge) =>
-      `${label(edge[end])}${edge.kind === "leads" || edge.kind === "fallback" ? "" : ` (${edge.kind})`}${edge.broken ? " (never)" : ""}`);
+    const findings = findingsOf(node)?.cloneNode(true);
+    findings?.removeAttribute("id");
+    const ways = (map, end, wanted) => (map.get(id) || []).filter(wanted).map((edge) => ({
+      to: edge[end],
+      text: `${label(edge[end])}${edge.kind === "leads" || edge.kind === "fallback" ? "" : ` (${edge.kind})`}${edge.broken ? " (never)" : ""}`,
+    }));
     find("told").replaceChildren(
       element("h2", label(id)),
-      element("p", `${node.dataset.kind}: ${node.querySelector(".detail")?.textContent || ""}`),
+      element("p", `${{ group: "model group", name: "other name" }[node.dataset.kind] || node.dataset.kind}: ${node.querySelector(".detail")?.textContent || ""}`),
       ...(findings ? [element("h3", "Findings"), findings] : [element("p", "No findings.")]),
       ...listOf("Leads to", "ul", ways(out, "target", (edge) => !edge.fallback)),
       ...listOf("When it fails, in this order", "ol", ways(out, "target", (edge) => edge.fallback)),
@@ -141,6 +170,8 @@
 
   function select(id) {
     const place = id && nodes.get(id).getBoundingClientRect().top;
+    // Who closes the panel from within goes back to what it was about.
+    if (id === null && selected && panel.contains(document.activeElement)) nodes.get(selected).focus();
     selected = id;
     lit = id ? pathsOf(id) : { nodes: new Set(), edges: new Set() };
     document.body.classList.toggle("focus", id !== null);
@@ -189,7 +220,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const node = event.target.closest(".node"), jump = event.target.closest(".jump"), fold = event.target.closest(".fold");
+    const node = event.target.closest(".node"), jump = event.target.closest("[data-to]"), fold = event.target.closest(".fold");
     if (node) select(node.dataset.id === selected ? null : node.dataset.id);
     if (jump) reveal(jump.dataset.to);
     if (fold) {
@@ -201,7 +232,7 @@
     const node = event.target.closest?.(".node");
     if (event.key === "Escape") {
       if (event.target === search && search.value) { search.value = ""; filter(); } else select(null);
-    } else if (event.key === "/" && event.target !== search) {
+    } else if (event.key === "/" && event.target !== search && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       search.focus();
     } else if (node && event.key.startsWith("Arrow")) {
@@ -220,7 +251,13 @@
   const redraw = () => {
     if (isDue) return;
     isDue = true;
-    requestAnimationFrame(() => { isDue = false; draw(); });
+    requestAnimationFrame(() => {
+      isDue = false;
+      const header = document.querySelector("header");
+      const top = getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+      document.documentElement.style.setProperty("--top", `${top}px`);
+      draw();
+    });
   };
   addEventListener("scroll", redraw, { passive: true });
   new ResizeObserver(redraw).observe(main);

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from html import escape
 from importlib.resources import files
 from typing import Final
 
 from pytest_aibackend.findings import Finding
-from pytest_aibackend.graph.model import Edge, Graph, Kind, Node, counted, shown, shown_place
+from pytest_aibackend.graph.model import COLUMNS, Edge, Graph, Kind, Node, counted, shown, shown_place
 from pytest_aibackend.graph.sections import Row, Section, sections_of
 
 __all__ = ["render"]
@@ -23,11 +23,12 @@ _FOLDED: Final = 300  # from so many model groups on, the page opens folded
 def render(graph: Graph) -> str:
     """Return the page; the same graph gives the same text."""
     folder = files("pytest_aibackend.graph")
-    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    return "\n".join(_lines(graph, style, script)) + "\n"
+    parts = ("page.css", "page.js", "legend.html")
+    style, script, legend = ((folder / name).read_text(encoding="utf-8") for name in parts)
+    return "\n".join(_lines(graph, style, script, legend)) + "\n"
 
 
-def _lines(graph: Graph, style: str, script: str) -> Iterator[str]:
+def _lines(graph: Graph, style: str, script: str, legend: str) -> Iterator[str]:
     title = f"Routing of {_text(graph.title)}"
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
@@ -46,14 +47,20 @@ def _lines(graph: Graph, style: str, script: str) -> Iterator[str]:
         '<label>Search <input type="search" id="search" placeholder="model, provider, port, rule ( / )"'
         ' autocomplete="off" spellcheck="false"></label>'
     )
-    yield '<span id="count" role="status"></span>'
     yield '<label><input type="checkbox" id="only-broken"> only what has findings</label>'
     checked = " checked" if fallbacks < _MANY_FALLBACKS else ""
-    yield f'<label><input type="checkbox" id="fallback-lines"{checked}> lines of all fallbacks</label>'
+    yield f'<label class="of-lines"><input type="checkbox" id="fallback-lines"{checked}>'
+    yield " lines of all fallbacks</label>"
     yield '<button type="button" id="fold-all">Fold all</button>'
     yield '<button type="button" id="unfold-all">Unfold all</button>'
+    yield '<span id="count" role="status"></span>'
     yield "</div></header>"
+    yield legend.rstrip("\n")
     yield '<div class="whole"><main id="graph"><svg id="lines" aria-hidden="true"></svg>'
+    headings = [f"<span>{heading}</span>" for heading in COLUMNS.values()]
+    yield f'<div class="columns" aria-hidden="true"><div>{"".join(headings[:3])}</div>'
+    yield f"<div>{''.join(headings[3:])}</div></div>"
+    yield '<p id="nothing" hidden></p>'
     is_open = len(graph.of(Kind.GROUP)) < _FOLDED
     for number, section in enumerate(sections_of(graph), start=1):
         yield from _section(section, number, graph, is_open=is_open)
@@ -72,14 +79,16 @@ def _section(section: Section, number: int, graph: Graph, *, is_open: bool) -> I
     rows = f"rows-{number}"
     named = sum(row.group is not None for row in section.rows)
     groups = counted(named, "model group") if named else counted(len(section.rows), "name")
+    if marked := sum(_is_marked(row, graph) for row in section.rows):
+        groups += f", {marked} with findings"
     if section.rows:
         yield f'<section><h2><button type="button" class="fold" aria-expanded="{str(is_open).lower()}"'
-        yield f' aria-controls="{rows}">{_text(section.heading)} <span>{groups}</span></button></h2>'
+        yield f' aria-controls="{rows}"><b>{_text(section.heading)}</b> <span>{groups}</span></button></h2>'
     else:
-        yield f'<section><h2 class="fold-less">{_text(section.heading)}</h2>'
+        yield f'<section><h2 class="fold-less"><span>{_text(section.heading)}</span></h2>'
     yield f'<div class="body"><div><ul class="rows" id="{rows}">'
     for row in section.rows:
-        yield from _row(row, graph)
+        yield from _row(row, graph, {provider.id for provider in section.providers})
     yield "</ul></div>"
     yield '<div class="ends"><div>'
     yield from (_node(node, graph) for node in section.providers)
@@ -88,33 +97,52 @@ def _section(section: Section, number: int, graph: Graph, *, is_open: bool) -> I
     yield "</div></div></div></section>"
 
 
-def _row(row: Row, graph: Graph) -> Iterator[str]:
+def _is_marked(row: Row, graph: Graph) -> bool:
+    """Say what the page's script says of a row: something in it has findings, or never happens."""
+    nodes = (*row.names, *((row.group,) if row.group else ()), *row.deployments)
+    return any(
+        node.state != "sound" or any(edge.is_broken for edge in graph.fallbacks.get(node.id, ()))
+        for node in nodes
+    )
+
+
+def _row(row: Row, graph: Graph, home: Collection[str]) -> Iterator[str]:
     yield '<li class="row"><div>'
     yield from (_node(node, graph) for node in row.names)
     yield "</div><div>"
     if row.group is not None:
         yield _node(row.group, graph)
     yield "</div><div>"
-    yield from (_node(node, graph) for node in row.deployments)
+    yield from (_node(node, graph, home) for node in row.deployments)
     yield "</div></li>"
 
 
-def _node(node: Node, graph: Graph) -> str:
-    classes = f"node {node.kind} {node.state}{' missing' if node.is_missing else ''}"
+def _node(node: Node, graph: Graph, home: Collection[str] = ()) -> str:
     within = [edge.label for edge in graph.edges_into(node.id) if edge.label and not edge.is_fallback]
     detail = ", ".join(filter(None, (*within, node.detail)))
+    described = f' aria-describedby="f-{node.id}"' if node.findings else ""
+    told = "" if node.state == "sound" else f'<span class="heard">, {node.state}</span>'
     button = (
-        f'<button type="button" class="{classes}" data-id="{node.id}" data-kind="{node.kind}"'
-        f' aria-pressed="false"><span class="label">{_text(node.label)}</span>'
-        f'<span class="detail">{_text(detail)}</span></button>'
+        f'<button type="button" class="node {node.classes}" data-id="{node.id}" data-kind="{node.kind}"'
+        f' aria-pressed="false"{described}><span class="label">{_text(node.label)}</span>{told}'
+        f'<span class="detail">{_text(detail)}{_on(node, graph, home)}</span></button>'
     )
     fallbacks = graph.fallbacks.get(node.id, ())
     chips = "".join(_chip(edge, graph) for edge in fallbacks)
     return (
         button
-        + (_findings(node.findings) if node.findings else "")
+        + (_findings(node.findings, node.id) if node.findings else "")
         + (f'<ol class="fallbacks" aria-label="fallbacks">{chips}</ol>' if chips else "")
     )
+
+
+def _on(node: Node, graph: Graph, home: Collection[str]) -> str:
+    """Return where a deployment is: seen where no line to its provider is, and heard everywhere."""
+    if node.kind is not Kind.DEPLOYMENT:
+        return ""
+    (way,) = graph.leads[node.id]
+    name = _text(graph.by_id[way.target].label)
+    return f'<span class="at{" home" if way.target in home else ""}">, on {name}</span>'
 
 
 def _chip(edge: Edge, graph: Graph) -> str:
@@ -127,13 +155,15 @@ def _chip(edge: Edge, graph: Graph) -> str:
     )
 
 
-def _findings(findings: Iterable[Finding]) -> str:
+def _findings(findings: Iterable[Finding], node: str = "") -> str:
     items = "".join(
-        f'<li class="{finding.severity}"><b>{_text(finding.rule)}</b> {_text(shown(finding.message))}'
+        f'<li class="{finding.severity}"><b>{finding.severity}: {_text(finding.rule)}</b>'
+        f" {_text(shown(finding.message))}"
         f"<small>{_text(shown(finding.hint))}</small><small>{_text(shown_place(finding))}</small></li>"
         for finding in findings
     )
-    return f'<ul class="findings">{items}</ul>'
+    named = f' id="f-{node}"' if node else ""
+    return f'<ul class="findings"{named}>{items}</ul>'
 
 
 def _edges(graph: Graph) -> str:

@@ -75,8 +75,9 @@ class Servers:
             detail = "has errors, and is not used" if is_written else "not in providers.yaml"
             node = self._draft.node(Kind.PROVIDER, name, detail, is_missing=True)
         else:
-            detail = known.type if known.is_active else f"{known.type}, {known.status.replace('_', ' ')}"
-            node = self._draft.node(Kind.PROVIDER, name, detail)
+            status = "" if known.is_active else f", {known.status.replace('_', ' ')}"
+            detail = f"type {known.type}{status}"
+            node = self._draft.node(Kind.PROVIDER, name, detail, is_idle=not known.is_active)
             self._connect(node, known.base_url, name)
         self._draft.claim(node, "providers", ("providers", name))
         self._providers[name] = node
@@ -89,7 +90,8 @@ class Servers:
         kind = deployment.litellm_params.get("custom_llm_provider") or deployment.model.partition("/")[0]
         name = f"{address.host}:{address.port}" if address else str(kind)
         if name not in self._carried:
-            self._carried[name] = self._draft.node(Kind.PROVIDER, name, "passed through")
+            detail = "passed through" if address else "passed through, to LiteLLM's own address"
+            self._carried[name] = self._draft.node(Kind.PROVIDER, name, detail)
             if address:
                 self._connect(self._carried[name], str(base), name)
         return self._carried[name]
@@ -101,7 +103,7 @@ class Servers:
         if not address.is_loopback:
             place = f"{address.host}:{address.port}"
             if place not in self._elsewhere:
-                where = "beside this machine" if address.is_private else "outside"
+                where = "in the private network" if address.is_private else "outside this network"
                 self._elsewhere[place] = self._draft.node(Kind.PORT, place, where)
             self._draft.lead(provider, self._elsewhere[place])
             return

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from pytest_aibackend.graph.layout import DETAIL_SIZE, LABEL_SIZE, SLOT, Box, Layout, arrange
+from pytest_aibackend.graph.layout import DETAIL_SIZE, LABEL_SIZE, SLOT, Box, Layout, arrange, text_width
 from pytest_aibackend.graph.model import COLUMNS, Edge, Graph, Kind, Node, shown_finding
 
 __all__ = ["render"]
 
 _HUES: Final = 8
+_LEGEND: Final = (
+    "① ② dashed line: fallbacks, in the order in which they are asked",
+    "c: for a context window that is too small; p: for a content policy; x: never happens",
+    "✗ error, ⚠ warning, with the rule; dashed box: named, and not there; dotted box: not active",
+)
+_LEGEND_LINE: Final = 18.0
 _STYLE: Final = """
 svg{--paper:#fff;--ink:#1f2328;--dim:#59636e;--box:#f6f8fa;--rim:#8c959f;--error:#d1242f;--warning:#9a6700;
 --c0:#0969da;--c1:#1a7f37;--c2:#8250df;--c3:#bc4c00;--c4:#bf3989;--c5:#0e7c86;--c6:#57606a;--c7:#7d4e00}
@@ -23,7 +29,8 @@ text{font-family:ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;fill:v
 .name rect{rx:17px}.group rect{rx:4px;stroke-width:1.5}.deployment rect{rx:9px}
 .provider rect{rx:2px;stroke-width:2}
 .error rect{stroke:var(--error);stroke-width:2}.warning rect{stroke:var(--warning);stroke-width:2}
-.missing rect{stroke-dasharray:5 4}.error .rules{fill:var(--error)}.warning .rules{fill:var(--warning)}
+.missing rect{stroke-dasharray:5 4}.idle rect{stroke-dasharray:1 3;fill:none}.idle .label{fill:var(--dim)}
+.error .rules{fill:var(--error)}.warning .rules{fill:var(--warning)}
 .on-edge{paint-order:stroke;stroke:var(--paper);stroke-width:4px}
 .edge{fill:none;stroke:var(--rim);stroke-width:1.2}.fallback{stroke-width:1.4;stroke-dasharray:4 3}
 .broken{stroke:var(--error)!important;stroke-dasharray:2 4}.tip{stroke:none;fill:var(--rim)}
@@ -39,7 +46,9 @@ def render(graph: Graph) -> str:
 
 
 def _lines(graph: Graph, layout: Layout) -> Iterator[str]:
-    width, height = f"{layout.width:.0f}", f"{layout.height:.0f}"
+    widest = max(text_width(line, 11) for line in (*_LEGEND, graph.summary))
+    width = f"{max(layout.width, widest + 48):.0f}"
+    height = f"{layout.height + _LEGEND_LINE * len(_LEGEND) + 10:.0f}"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc">'
@@ -62,6 +71,9 @@ def _lines(graph: Graph, layout: Layout) -> Iterator[str]:
             yield from _fallback(edge, layout, lane_hues[edge.target])
     for box in layout.boxes.values():
         yield from _box(box)
+    for number, line in enumerate(_LEGEND):
+        y = layout.height + _LEGEND_LINE * number
+        yield f'<text class="sum legend" x="24" y="{y:.0f}" font-size="11">{_text(line)}</text>'
     yield "</svg>"
 
 
@@ -135,8 +147,7 @@ def _tip(x: float, y: float, *, leftward: bool, hue: int | None) -> str:
 
 def _box(box: Box) -> Iterator[str]:
     node = box.node
-    classes = f"box {node.kind} {node.state}{' missing' if node.is_missing else ''}"
-    yield f'<g id="{node.id}" class="{classes}"><title>{_text(_told(node))}</title>'
+    yield f'<g id="{node.id}" class="box {node.classes}"><title>{_text(_told(node))}</title>'
     yield f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"/>'
     top = box.middle - 15 * len(box.lines) / 2
     for number, line in enumerate(box.lines):

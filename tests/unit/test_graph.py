@@ -23,7 +23,7 @@ from pytest_aibackend import cli
 from pytest_aibackend.graph.build import build_graph
 from pytest_aibackend.graph.command import FORMATS, render
 from pytest_aibackend.graph.layout import DETAIL_SIZE, LABEL_SIZE, Box, arrange, text_width
-from pytest_aibackend.graph.mermaid import is_drawn_by_github
+from pytest_aibackend.graph.mermaid import MOST_EDGES, MOST_LETTERS, is_drawn_by_github, size_of
 from pytest_aibackend.graph.model import Edge, EdgeKind, Graph, Kind, Node
 from pytest_aibackend.litellm.plan import GatewayPlan, plan_gateway
 from pytest_aibackend.sources.backend import load_backend
@@ -98,7 +98,7 @@ def found_in(picture: str, text: str, graph: Graph) -> tuple[Counter[str], Count
     if picture == "dot":
         nodes = Counter(re.findall(r"^  (\w+) \[label=", text, re.MULTILINE))
         for source, target, mark in re.findall(
-            r'^  (\w+) -> (\w+) \[label="(\w+)", style=dashed', text, re.MULTILINE
+            r'^  (\w+) -> (\w+) \[taillabel="(\w+)", style=dashed', text, re.MULTILINE
         ):
             seen[between[source, target, mark]] += 1
         return nodes, seen
@@ -303,6 +303,42 @@ def test_what_is_broken_is_there_with_its_findings(fleet: Path) -> None:
     assert "✗ lost/route" in render(graph, "mermaid")
 
 
+def test_a_provider_that_is_not_active_looks_like_it(fleet: Path) -> None:
+    graph = drawn(fleet)
+    (idle,) = (node for node in graph.nodes if node.is_idle)
+    assert (idle.label, idle.detail, idle.state) == ("pasture", "type ollama, disabled", "warning")
+    assert f"  class {idle.id} idle\n" in render(graph, "mermaid")
+    assert re.search(rf'^  {idle.id} \[label="pasture.*style="dotted"', render(graph, "dot"), re.MULTILINE)
+    for picture in ("svg", "html"):
+        assert render(graph, picture).count('provider warning idle"') == 1
+
+
+def test_the_picture_explains_its_marks(fleet: Path) -> None:
+    graph = drawn(fleet)
+    words = [
+        "order in which they are asked",
+        "context window",
+        "content policy",
+        "never happens",
+        "error",
+        "warning",
+        "not there",
+        "not active",
+    ]
+    legends = {
+        "svg": " ".join(re.findall(r'class="sum legend"[^>]*>([^<]*)', render(graph, "svg"))),
+        "html": render(graph, "html").partition("<details")[2].partition("</details>")[0],
+    }
+    for picture, legend in legends.items():
+        told = re.sub(r"\s+", " ", legend)
+        assert [word for word in words if word not in told] == [], picture
+    root = ET.fromstring(render(graph, "svg"))
+    texts = [each for each in root.iter(f"{SVG}text") if "legend" in each.get("class", "")]
+    lowest = max(float(each.get("y", "0")) for each in texts)
+    assert arrange(graph).height <= min(float(each.get("y", "0")) for each in texts)
+    assert lowest < float(root.get("height", "0"))
+
+
 def test_what_gateway_yaml_says_itself_is_drawn(tmp_path: Path) -> None:
     write_sources(
         tmp_path,
@@ -342,7 +378,8 @@ def test_what_gateway_yaml_says_itself_is_drawn(tmp_path: Path) -> None:
     assert kinds == {(EdgeKind.CONTEXT_WINDOW, "a", "b"), (EdgeKind.CONTENT_POLICY, "b", "a")}
     assert labels["secret"].detail == "alias, hidden"
     assert labels["gone"].is_missing
-    assert labels["gemini"].detail == "passed through"
+    assert labels["gemini"].detail == "passed through, to LiteLLM's own address"
+    assert labels["far.example:443"].detail in ("passed through", "outside this network")
     assert "far.example:443" in labels
     for picture in FORMATS:
         assert SECRET not in render(graph, picture)
@@ -463,8 +500,15 @@ def test_graphviz_reads_it(hostile: Path, fleet: Path) -> None:
             timeout=120,
         )
         assert ran.stderr == ""
-        labels = {each["name"]: each["label"] for each in json.loads(ran.stdout)["objects"]}
-        assert labels.keys() == graph.by_id.keys()
+        places = {
+            each["name"]: float(each["pos"].partition(",")[0])
+            for each in json.loads(ran.stdout)["objects"]
+            if "nodes" not in each  # a column is an object, too
+        }
+        assert places.keys() == graph.by_id.keys()
+        columns = [{places[node.id] for node in graph.of(kind)} for kind in Kind]
+        assert [len(column) for column in (columns[1], columns[3], columns[4])] == [1, 1, 1]
+        assert all(max(left) < min(right) for left, right in pairwise(columns[1:]))
 
 
 def test_a_thousand_groups_cost_ten_times_a_hundred(tmp_path: Path) -> None:
@@ -500,6 +544,66 @@ def test_the_command_writes_what_the_ending_says(tmp_path: Path, capsys: pytest.
         cli.main(["graph", "--config", config, "--format", "svg", "--output", str(tmp_path / "a.txt")]) == 0
     )
     assert (tmp_path / "a.txt").read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_a_page_of_markdown_has_a_fence_around_it(tmp_path: Path) -> None:
+    page = tmp_path / "routing.md"
+    assert cli.main(["graph", "--config", str(ROOT / "config"), "--output", str(page)]) == 0
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == ["```mermaid", "flowchart LR"]
+    assert lines[-1] == "```"
+    assert sum("```" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize("ending", ["png", "PDF", "yaml"])
+def test_an_ending_that_nothing_draws_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    picture = tmp_path / f"a.{ending}"
+    asked = ["graph", "--config", str(ROOT / "config"), "--output", str(picture)]
+    assert cli.main(asked) == 2
+    assert f"a.{ending}: nothing here draws .{ending.lower()}; name a format" in capsys.readouterr().err
+    assert not picture.exists()
+    assert cli.main([*asked, "--format", "dot"]) == 0
+    assert picture.read_text(encoding="utf-8").startswith("digraph ")
+
+
+def test_a_file_in_the_place_of_the_sources_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["graph", "--config", str(ROOT / "config" / "litellm-unified.yaml")]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "is a file; `aibackend import` makes sources of a LiteLLM config" in told.err
+
+
+def test_the_picture_is_named_after_the_directory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT / "config")
+    assert cli.main(["graph", "--config", "."]) == 0
+    assert "accTitle: Routing of config\n" in capsys.readouterr().out
+
+
+def test_more_than_github_draws_is_told_with_its_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_fleet(tmp_path, 260)
+    assert cli.main(["graph", "--config", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    letters, edges = size_of(told.out)
+    assert edges > MOST_EDGES
+    assert letters == len(told.out), "there are only plain letters in it"
+    limits = f"{letters} letters of {MOST_LETTERS}, {edges} edges of {MOST_EDGES}; use --format svg or html"
+    assert limits in told.err
+
+
+def test_letters_are_counted_as_mermaid_counts_them() -> None:
+    """A letter beyond the first plane is two of JavaScript's; edges may be of any kind, seen or not."""
+    text = 'flowchart LR\n  a["\N{MATHEMATICAL BOLD CAPITAL A}"]\n  a --> b\n  a ~~~ b\n  a -. "x" .-> b\n'
+    assert size_of(text) == (len(text) + 1, 3)
+    assert is_drawn_by_github("  a --> b\n" * MOST_EDGES)
+    assert not is_drawn_by_github("  a --> b\n" * (MOST_EDGES + 1))
+    assert is_drawn_by_github("\N{BROKEN HEART}" * (MOST_LETTERS // 2))
+    assert not is_drawn_by_github("\N{BROKEN HEART}" * (MOST_LETTERS // 2) + "x")
 
 
 def test_sources_that_cannot_be_read_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

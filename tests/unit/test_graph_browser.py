@@ -15,7 +15,7 @@ import pytest
 import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.graph.build import build_graph
 from pytest_aibackend.graph.command import render
-from pytest_aibackend.graph.model import Edge, Graph, Kind, Node
+from pytest_aibackend.graph.model import Edge, Graph, Kind, Node, shown, shown_place
 from pytest_aibackend.sources.backend import load_backend
 from tests.fakes.browser import Page, browser, find_chromium
 from tests.fakes.routing import write_fleet
@@ -180,6 +180,98 @@ def test_following_a_request_with_the_keyboard(page: Page, fleet: Graph, tmp_pat
     )
 
 
+def test_a_search_that_finds_nothing_says_so(page: Page, fleet: Graph, tmp_path: Path) -> None:
+    show(page, tmp_path, fleet, "html")
+    said = "[document.getElementById('count').textContent, document.getElementById('nothing').textContent]"
+    assert page.ask(said) == ["", ""], "all is shown: there is nothing to count"
+    page.press("/")
+    page.type("20001")
+    assert selected(page, ".node.port") == [node(fleet, Kind.PORT, "http 20001")], "ports are found, too"
+    page.type(" <b>")
+    assert selected(page, ".node") == []
+    count, nothing = page.ask(said)
+    assert count.startswith("0 of ")
+    assert nothing == "Nothing matches “20001 <b>”. Esc in the search clears it."
+    page.press("Escape")
+    assert page.ask(said) == ["", ""]
+    show(
+        page,
+        tmp_path,
+        Graph(title="sound", nodes=(Node(id="g1", kind=Kind.GROUP, label="a"),), edges=()),
+        "html",
+    )
+    page.ask("document.getElementById('only-broken').click()")
+    assert page.ask(said)[1] == "Nothing in the picture has findings."
+
+
+@pytest.mark.parametrize("medium", ["narrow", "print"])
+def test_without_room_for_lines_words_say_where(
+    page: Page, fleet: Graph, tmp_path: Path, medium: str
+) -> None:
+    """On a telephone and on paper: every part is within the width, and a deployment names its provider."""
+    page("Emulation.setEmulatedMedia", media="print" if medium == "print" else "")
+    try:
+        show(page, tmp_path, fleet, "html", width=420 if medium == "narrow" else 1400)
+        assert len(page.screenshot(tmp_path / f"{medium}.png")) > 20_000
+        assert page.ask("document.documentElement.scrollWidth <= innerWidth")
+        assert page.ask(OVERLAPS.replace("SELECTOR", "'.node'")) == []
+        assert page.ask("getComputedStyle(document.getElementById('lines')).display") == "none"
+        seen = page.ask(
+            "[...document.querySelectorAll('.node.deployment')]"
+            ".map(e => [e.dataset.id, e.querySelector('.at').offsetWidth > 30, e.textContent])"
+        )
+        assert len(seen) == len(fleet.of(Kind.DEPLOYMENT))
+        for each, is_seen, text in seen:
+            provider = fleet.by_id[fleet.leads[each][0].target]
+            assert is_seen
+            assert text.endswith(f", on {provider.label}")
+    finally:
+        page("Emulation.setEmulatedMedia", media="")
+
+
+def test_what_is_seen_is_heard_and_followed(page: Page, fleet: Graph, tmp_path: Path) -> None:
+    """Findings describe their box, marks have words, the panel leads on, and closing it leads back."""
+    show(page, tmp_path, fleet, "html")
+    described = page.ask(
+        "[...document.querySelectorAll('.node[aria-describedby]')].map(e => [e.dataset.id,"
+        " document.getElementById(e.getAttribute('aria-describedby')).textContent])"
+    )
+    assert dict(described).keys() == {each.id for each in fleet.nodes if each.findings}
+    for each, told in described:
+        for finding in fleet.by_id[each].findings:
+            assert f"{finding.severity}: {finding.rule}" in told
+            assert shown(finding.hint) in told
+            assert shown_place(finding) in told
+    heard = page.ask(
+        "[...document.querySelectorAll('.heard')].map(e => [e.parentNode.dataset.id, e.textContent])"
+    )
+    assert dict(heard) == {each.id: f", {each.state}" for each in fleet.nodes if each.state != "sound"}
+    group = node(fleet, Kind.GROUP, "qwen2.5-coder/1")
+    page.ask(f"document.querySelector('[data-id={group}]').click()")
+    page.ask(
+        "[...document.querySelectorAll('#told button')]"
+        ".find(e => e.textContent === 'mistral-small/2').click()"
+    )
+    reached = node(fleet, Kind.GROUP, "mistral-small/2")
+    assert page.ask("document.activeElement.dataset.id") == reached
+    assert page.ask("document.querySelector('[aria-pressed=true]').dataset.id") == reached
+    page.ask("document.getElementById('close').focus()")
+    page.press("Enter")
+    assert page.ask("document.activeElement.dataset.id") == reached
+    assert page.ask("document.getElementById('panel').hidden")
+    idle = node(fleet, Kind.PROVIDER, "pasture")
+    assert page.ask(f"getComputedStyle(document.querySelector('[data-id={idle}]')).borderStyle") == "dotted"
+    assert "disabled" in page.ask(f"document.querySelector('[data-id={idle}]').textContent")
+    marked = page.ask(
+        "[...document.querySelectorAll('section')].map(e => [e.querySelector('h2').textContent,"
+        " [...e.querySelectorAll('.row')]"
+        ".filter(r => r.querySelector('.error, .warning, .jump.broken')).length])"
+    )
+    assert sum(count for _, count in marked) > 4
+    for heading, count in marked:
+        assert heading.endswith(f", {count} with findings") is (count > 0), heading
+
+
 def test_hostile_names_do_nothing(page: Page, hostile: Path, tmp_path: Path) -> None:  # noqa: F811 # the fixture
     graph = build_graph(load_backend(hostile))
     show(page, tmp_path, graph, "html")
@@ -258,16 +350,19 @@ def drawn_by_mermaid(page: Page, script: Path, folder: Path, graph: Graph) -> di
     answer: dict[str, Any] = page.ask(
         """(() => {
           document.querySelectorAll("br").forEach(line => line.replaceWith(" "));
-          const labels = {};
-          for (const node of document.querySelectorAll(".node[id*=flowchart-]"))
-            labels[node.id.replace(/^.*flowchart-([a-z]+[0-9]+)-[0-9]+$/, "$1")] = node.textContent;
+          const labels = {}, places = {};
+          for (const node of document.querySelectorAll(".node[id*=flowchart-]")) {
+            const id = node.id.replace(/^.*flowchart-([a-z]+[0-9]+)-[0-9]+$/, "$1");
+            labels[id] = node.textContent;
+            places[id] = node.getBoundingClientRect().left;
+          }
           for (const box of document.querySelectorAll(".cluster"))
             labels[box.id.replace(/^.*?([a-z]+[0-9]+)$/, "$1")]
               = box.querySelector(".cluster-label").textContent;
           const edgeLabels = [...document.querySelectorAll(".edgeLabels .edgeLabel .label")]
             .map(each => each.textContent);
           const edges = document.querySelectorAll(".edgePaths path.flowchart-link").length;
-          return {labels, edgeLabels, edges,
+          return {labels, places, edgeLabels, edges,
                    title: document.querySelector("#place title").textContent};
         })()"""
     )
@@ -279,6 +374,10 @@ def test_mermaid_draws_it(page: Page, mermaid: Path, fleet: Graph, tmp_path: Pat
         graph = build_graph(load_backend(ROOT / name))
         answer = drawn_by_mermaid(page, mermaid, tmp_path, graph)
         assert answer["labels"].keys() == graph.by_id.keys()
+        for port in graph.of(Kind.PORT):
+            if not graph.edges_into(port.id):
+                place = min(answer["places"][each.id] for each in graph.of(Kind.DEPLOYMENT))
+                assert answer["places"][port.id] > place, "not in the way of what leads somewhere"
     answer = drawn_by_mermaid(page, mermaid, tmp_path, fleet)
     assert answer["labels"].keys() == fleet.by_id.keys()
     within = sum(edge.target in {each.id for each in fleet.of(Kind.PROVIDER)} for edge in fleet.edges)
