@@ -12,17 +12,17 @@ import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding, Location, Severity, sort_findings
 from pytest_aibackend.pages.blocks import Block, blocks_of, filled
 from pytest_aibackend.pages.expected import PATTERNS, REQUIRED, WHOLE
-from pytest_aibackend.pages.tables import TABLES
+from pytest_aibackend.pages.parts import PARTS
 from pytest_aibackend.sources.backend import Backend, load_backend
 
-__all__ = ["check_pages", "findings_of"]
+__all__ = ["check_pages", "findings_of", "page_with_parts"]
 
 _READ: Final = ("providers", "model-mappings", "ports", "gateway")
 _WRITE: Final = "scripts/check-docs.py --write brings it up to date"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Page:
+class Page:
     """One page: what it says, and what it should say."""
 
     name: str
@@ -60,7 +60,7 @@ def findings_of(root: Path, backend: Backend) -> list[Finding]:
         if name not in pages:
             found.append(_finding("missing-page", name, None, "the page is missing", "write it"))
             continue
-        there = {block.name for block in blocks_of(pages[name].text, TABLES)[0]}
+        there = {block.name for block in blocks_of(pages[name].text, PARTS)[0]}
         found += [
             _finding("missing-part", name, 1, f"the page has no part <!-- {part} -->", "add the two comments")
             for part in parts
@@ -69,15 +69,15 @@ def findings_of(root: Path, backend: Backend) -> list[Finding]:
     return sort_findings(found)
 
 
-def _pages(root: Path, backend: Backend) -> Iterator[_Page]:
+def _pages(root: Path, backend: Backend) -> Iterator[Page]:
     there = {path for pattern in PATTERNS for path in root.glob(pattern)}
     for path in sorted(there | {root / name for name in WHOLE}):
         name = path.relative_to(root).as_posix()
         text = path.read_text(encoding="utf-8") if path in there else ""
-        yield _whole(name, path, text) if name in WHOLE else _with_parts(name, path, text, backend)
+        yield _whole(name, path, text) if name in WHOLE else page_with_parts(name, path, text, backend)
 
 
-def _whole(name: str, path: Path, text: str) -> _Page:
+def _whole(name: str, path: Path, text: str) -> Page:
     expected = WHOLE[name]()
     findings: tuple[Finding, ...] = ()
     if not text:
@@ -85,21 +85,22 @@ def _whole(name: str, path: Path, text: str) -> _Page:
     elif text != expected:
         message = "the page is not what the code says of itself"
         findings = (_finding("stale-page", name, _first_difference(text, expected), message, _WRITE),)
-    return _Page(name=name, path=path, text=text, expected=expected, findings=findings)
+    return Page(name=name, path=path, text=text, expected=expected, findings=findings)
 
 
-def _with_parts(name: str, path: Path, text: str, backend: Backend) -> _Page:
-    blocks, troubles = blocks_of(text, TABLES)
+def page_with_parts(name: str, path: Path, text: str, backend: Backend) -> Page:
+    """Return a page that has generated parts, or none."""
+    blocks, troubles = blocks_of(text, PARTS)
     findings = [
         _finding("broken-part", name, trouble.line, trouble.message, "mend the comment")
         for trouble in troubles
     ]
-    contents = {block.name: TABLES[block.name](backend) for block in blocks}
+    contents = {block.name: PARTS[block.name](backend) for block in blocks}
     for block in blocks:
         findings += _stale(name, block, text[block.start : block.end].strip(), contents[block.name])
     # What stands below a broken comment may be anybody's words.
     expected = text if troubles else filled(text, blocks, contents.__getitem__)
-    return _Page(name=name, path=path, text=text, expected=expected, findings=tuple(findings))
+    return Page(name=name, path=path, text=text, expected=expected, findings=tuple(findings))
 
 
 def _stale(name: str, block: Block, text: str, expected: str) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
 
 from pytest_aibackend.diff.documentation import render as render_changes
@@ -17,10 +18,10 @@ PATTERNS: Final = ("*.md", "docs/**/*.md", ".serena/memories/*.md")
 
 # Pages that are nothing but generated; every rule has its section in one of them.
 WHOLE: Final[Mapping[str, Callable[[], str]]] = {
-    "docs/checks.md": render_checks,
-    "docs/lint.md": render_lint,
-    "docs/changes.md": render_changes,
-    "CONFIG-SCHEMA.md": render_schema,
+    "docs/checks.md": cache(render_checks),
+    "docs/lint.md": cache(render_lint),
+    "docs/changes.md": cache(render_changes),
+    "CONFIG-SCHEMA.md": cache(render_schema),
 }
 
 # Pages that must be there, and the parts that each must have.
@@ -34,4 +35,6 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     ".serena/memories/07-operational-runbooks.md": (),
     ".serena/memories/08-testing-patterns.md": (),
     "QUICK-REFERENCE.md": ("ports",),
+    "docs/architecture.md": ("surroundings",),
+    "docs/consuming-api.md": ("client",),
 }

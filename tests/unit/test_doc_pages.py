@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import pytest_aibackend
 from pytest_aibackend.pages.blocks import blocks_of, filled
-from pytest_aibackend.pages.check import check_pages, findings_of
+from pytest_aibackend.pages.check import check_pages, findings_of, page_with_parts
 from pytest_aibackend.pages.expected import REQUIRED, WHOLE
+from pytest_aibackend.pages.parts import PARTS
 from pytest_aibackend.pages.tables import TABLES
 from pytest_aibackend.sources.backend import load_backend
 
@@ -73,7 +74,7 @@ def test_the_eight_memories() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_paths_that_a_memory_names_exist(name: str) -> None:
     text = (MEMORIES / f"{name}.md").read_text(encoding="utf-8")
-    text = filled(text, blocks_of(text, TABLES)[0], lambda part: part)
+    text = filled(text, blocks_of(text, PARTS)[0], lambda part: part)
     named = [
         word
         for word in re.findall(r"`([\w.-]+(?:/[\w.-]*)+)`", text)
@@ -96,8 +97,25 @@ def test_paths_that_a_memory_names_exist(name: str) -> None:
             "providers.yaml",
             "  llama_cpp_native:\n    type",
             "  native:\n    type",
-            {".serena/memories/02-provider-registry.md", ".serena/memories/04-model-mappings.md"},
+            {
+                ".serena/memories/02-provider-registry.md",
+                ".serena/memories/04-model-mappings.md",
+                "docs/architecture.md",
+            },
         ),
+        (
+            "providers.yaml",
+            "base_url: http://127.0.0.1:8001",
+            "base_url: http://127.0.0.1:8005",
+            {".serena/memories/02-provider-registry.md", "docs/architecture.md"},
+        ),
+        (
+            "gateway.yaml",
+            "url: http://127.0.0.1:4000",
+            "url: http://127.0.0.1:4001",
+            {"docs/architecture.md", "docs/consuming-api.md"},
+        ),
+        ("gateway.yaml", "    port: 6379", "    port: 6380", {"docs/architecture.md"}),
         (
             "model-mappings.yaml",
             "  nomic-embed-text:\n",
@@ -112,7 +130,7 @@ def test_paths_that_a_memory_names_exist(name: str) -> None:
         ),
         ("gateway.yaml", "num_retries: 2", "num_retries: 3", {".serena/memories/03-routing-config.md"}),
     ],
-    ids=["port", "provider", "name", "chain", "setting"],
+    ids=["port", "provider", "address", "gateway", "cache", "name", "chain", "setting"],
 )
 def test_a_change_of_the_configuration_is_missed(
     copy: Path, file: str, old: str, new: str, stale: set[str]
@@ -128,9 +146,32 @@ def test_a_change_of_the_configuration_is_missed(
             .read_text(encoding="utf-8")
             .splitlines()[(finding.location.line or 0) - 1]
         )
-        assert line.startswith("|"), "the finding points at the row"
+        assert line.startswith(("|", "  ", "export ")), "the finding points at the row"
     assert check_pages(copy, copy / "config", write=True) == 0
     assert told(copy) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [(name, part) for name, parts in REQUIRED.items() for part in parts]
+)
+def test_no_row_can_be_taken_out(name: str, part: str) -> None:
+    """Neither a row nor a letter of one: each is told with page, line and the command that mends it."""
+    backend = load_backend(ROOT / "config")
+    text = (ROOT / name).read_text(encoding="utf-8")
+    (block,) = [each for each in blocks_of(text, PARTS)[0] if each.name == part]
+    lines = text.splitlines(keepends=True)
+    end = text.count("\n", 0, block.end)
+    rows = [number for number in range(block.line, end) if re.search(r"\w", lines[number])]
+    assert rows
+    for number in rows:
+        for instead in ("", lines[number].replace("e", "x", 1).replace("6", "7", 1)):
+            if instead == lines[number]:
+                continue
+            broken = "".join([*lines[:number], instead, *lines[number + 1 :]])
+            (found,) = page_with_parts(name, ROOT / name, broken, backend).findings
+            assert found.rule == "stale-part"
+            assert (found.location.file, found.location.line) == (name, number + 1), lines[number]
+            assert found.hint.startswith("scripts/check-docs.py --write ")
 
 
 def test_a_rule_that_no_page_has(copy: Path) -> None:
@@ -193,7 +234,7 @@ def test_the_script(copy: Path) -> None:
     ],
 )
 def test_a_comment_that_does_not_do_what_it_seems_to(text: str, message: str) -> None:
-    _, troubles = blocks_of(text, TABLES)
+    _, troubles = blocks_of(text, PARTS)
     assert [trouble.message.startswith(message) for trouble in troubles] == [True]
 
 
@@ -227,8 +268,10 @@ def test_no_name_breaks_a_table(name: str, description: str) -> None:
             assert {len(re.findall(r"(?<!\\)\|", row.replace("\\\\", ""))) for row in rows} == {
                 rows[1].count("|")
             }
-            assert not blocks_of(table, TABLES)[0]
-            assert not blocks_of(table, TABLES)[1]
+        for part in (make(backend) for make in PARTS.values()):
+            assert blocks_of(part, PARTS) == ([], [])
+            assert part.count("```") in (0, 2)
+            assert part.count('"') % 2 == 0 or "```mermaid" not in part
 
 
 PIECES = st.sampled_from(
@@ -246,9 +289,9 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES).map("".join))
 def test_to_fill_a_page_twice_is_to_fill_it_once(text: str) -> None:
-    blocks, troubles = blocks_of(text, TABLES)
+    blocks, troubles = blocks_of(text, PARTS)
     once = filled(text, blocks, lambda name: f"the {name}")
-    assert filled(once, blocks_of(once, TABLES)[0], lambda name: f"the {name}") == once
+    assert filled(once, blocks_of(once, PARTS)[0], lambda name: f"the {name}") == once
     if not troubles:
         assert markers(once) == markers(text)
 

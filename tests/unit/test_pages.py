@@ -24,7 +24,7 @@ LINK = re.compile(r"(?<!!)\[[^]\n]*]\(([^)\s]+)\)")
 
 def commands() -> list[str]:
     found = {
-        re.split(r"\s+(?:#|&|>|--\s)|\s{2,}", re.sub(r"[][]", "", match[1]) + " ")[0].strip()
+        re.split(r"\s+(?:#|&|>|\\?\||--\s)|\s{2,}", re.sub(r"[][]", "", match[1]) + " ")[0].strip()
         for page in PAGES
         for match in COMMAND.finditer(page.read_text())
     }
