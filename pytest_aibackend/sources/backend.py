@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from pytest_aibackend.findings import Finding, Location, Path, Problem, Severity
-from pytest_aibackend.sources import yaml_text
 from pytest_aibackend.sources.backups import Backup, BackupTrouble, read_backups
 from pytest_aibackend.sources.models import (
     GatewayFile,
@@ -24,8 +20,7 @@ from pytest_aibackend.sources.models import (
     ProvidersFile,
     ReservedPort,
 )
-from pytest_aibackend.sources.schema import Checked, check_against
-from pytest_aibackend.sources.suppressions import suppressed_rules
+from pytest_aibackend.sources.source_file import MODELS, Source, load_source
 
 __all__ = ["FILES", "Backend", "Source", "load_backend"]
 
@@ -38,53 +33,6 @@ FILES: Final[Mapping[str, str]] = MappingProxyType(
         "generated": "litellm-unified.yaml",
     }
 )
-_MODELS: Final[Mapping[str, type[BaseModel]]] = {
-    "providers": ProvidersFile,
-    "model-mappings": ModelMappingsFile,
-    "ports": PortsFile,
-    "gateway": GatewayFile,
-}
-_MAY_BE_ABSENT: Final = ("gateway", "generated", "deployed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """One file: its bytes, what they say, and why not where they cannot be read."""
-
-    role: str
-    path: FilePath
-    display: str  # as messages show it
-    exists: bool
-    raw: bytes = field(default=b"", repr=False)
-    document: yaml_text.Document | None = field(default=None, repr=False)
-    checked: Checked | None = field(default=None, repr=False)
-    problems: tuple[tuple[str, Problem], ...] = ()  # reading and parsing: rule id and problem
-    marks: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # places of problems without a path
-
-    @property
-    def is_loaded(self) -> bool:
-        """Say whether the file's data can be used; an absent optional file can, as its defaults."""
-        return self.document is not None or (not self.exists and self.role in _MAY_BE_ABSENT)
-
-    @property
-    def data(self) -> Any:
-        """Return the parsed data, or None."""
-        return self.document.data if self.document else None
-
-    @property
-    def sha256(self) -> str | None:
-        """Return the hash of the file's bytes in hex, None where there is no file."""
-        return hashlib.sha256(self.raw).hexdigest() if self.exists else None
-
-    @cached_property
-    def text(self) -> str:
-        """Return the file's text, undecodable bytes replaced."""
-        return self.raw.decode("utf-8-sig", errors="replace")
-
-    @cached_property
-    def ignores(self) -> Mapping[int, frozenset[str]]:
-        """Return the rule ids that comments silence, by line (from 1)."""
-        return suppressed_rules(self.text)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,7 +120,7 @@ class Backend:
         generated = self.sources["generated"]
         if path.resolve() == generated.path.resolve():
             return generated
-        return _load("deployed", path, self.config_dir, set())
+        return load_source("deployed", path)
 
     def locate(self, role: str, path: Path, *, in_file: bool = False) -> Location:
         """Return where a path of a file's model (`in_file`: of its data) stands in the file."""
@@ -236,7 +184,7 @@ class Backend:
 
     @cached_property
     def _defaults(self) -> Mapping[str, Any]:
-        return {role: model() for role, model in _MODELS.items()}
+        return {role: model() for role, model in MODELS.items()}
 
 
 def load_backend(config_dir: FilePath, *, generated: FilePath | None = None) -> Backend:
@@ -245,101 +193,10 @@ def load_backend(config_dir: FilePath, *, generated: FilePath | None = None) -> 
     `generated` names the gateway's file where it is not the one in the directory. Raises nothing for what
     is on the disk, also when the directory itself is missing.
     """
-    try:
-        entries = {entry.name for entry in config_dir.iterdir()}
-    except OSError:
-        entries = set()  # then each file says for itself why it cannot be read
     paths = {role: config_dir / name for role, name in FILES.items()}
     if generated is not None:
         paths["generated"] = generated
-    sources = {role: _load(role, path, config_dir, entries) for role, path in paths.items()}
+    sources = {role: load_source(role, path) for role, path in paths.items()}
     return Backend(
         config_dir=config_dir, sources=MappingProxyType(sources), is_candidate=generated is not None
-    )
-
-
-def _load(role: str, path: FilePath, config_dir: FilePath, entries: set[str]) -> Source:
-    display = str(path)
-
-    def failed(rule: str, message: str, hint: str, *, exists: bool = True) -> Source:
-        problem = Problem(source=role, path=(), message=message, hint=hint, subject=path.name)
-        return Source(role=role, path=path, display=display, exists=exists, problems=((rule, problem),))
-
-    try:
-        if path.is_dir():
-            return failed("not-a-file", f"{path.name} is a directory", "put the file in its place")
-        if path.exists() and not path.is_file():
-            return failed(
-                "not-a-file", f"{path.name} is not a regular file", "put a regular file in its place"
-            )
-        with path.open("rb") as file:
-            raw = file.read(yaml_text.MAX_BYTES + 1)  # one more is too large already
-    except FileNotFoundError:
-        if path.is_symlink():
-            return failed(
-                "missing-file", f"{path.name} is a symbolic link to nothing", "mend or remove the link"
-            )
-        other = path.with_suffix(".yml").name
-        if other in entries:
-            return failed(
-                "missing-file",
-                f"{path.name} is missing, but there is {other}",
-                f"rename {other} to {path.name}",
-                exists=False,
-            )
-        if role in _MAY_BE_ABSENT:
-            return Source(role=role, path=path, display=display, exists=False)
-        return failed(
-            "missing-file",
-            f"{path.name} is missing from {config_dir}",
-            "restore it, or name another directory with --aibackend-config DIR",
-            exists=False,
-        )
-    except OSError as error:
-        return failed(
-            "unreadable-file",
-            f"{path.name} cannot be read: {error.strerror}",
-            "give the user that runs this the right to read it",
-        )
-    return _parse(role, path, display, raw)
-
-
-def _parse(role: str, path: FilePath, display: str, raw: bytes) -> Source:
-    document, troubles = yaml_text.parse(raw)
-    subject = path.name
-    problems: list[tuple[str, Problem]] = []
-    marks: dict[int, tuple[int, int]] = {}
-    for number, trouble in enumerate(troubles):
-        if trouble.line is not None:
-            marks[number] = (trouble.line, trouble.column or 1)
-        problems.append(
-            (
-                trouble.rule,
-                Problem(source=role, path=(), message=trouble.message, hint=trouble.hint, subject=subject),
-            )
-        )
-    checked = None
-    if document is not None and not isinstance(document.data, dict):
-        kind = {list: "a list", str: "a piece of text", type(None): "nothing"}.get(
-            type(document.data), "a bare value"
-        )
-        message = f"{path.name} holds {kind}; it must be a mapping (key: value)"
-        hint = "begin with the keys that the shipped file of this name begins with"
-        problems.append(
-            ("wrong-top-level", Problem(source=role, path=(), message=message, hint=hint, subject=subject))
-        )
-        marks[0] = document.locate(())
-        document = None
-    elif document is not None and role in _MODELS:
-        checked = check_against(_MODELS[role], role, document.data)
-    return Source(
-        role=role,
-        path=path,
-        display=display,
-        exists=True,
-        raw=raw,
-        document=document,
-        checked=checked,
-        problems=tuple(problems),
-        marks=marks,
     )

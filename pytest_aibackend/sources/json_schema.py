@@ -10,19 +10,12 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from pytest_aibackend.sources.meanings import meaning_of
-from pytest_aibackend.sources.models import GatewayFile, ModelMappingsFile, PortsFile, ProvidersFile
+from pytest_aibackend.sources.source_file import MODELS
 
 __all__ = ["SCHEMAS", "export", "schema_of"]
 
-SCHEMAS: Final[dict[str, type[BaseModel]]] = {
-    "providers": ProvidersFile,
-    "model-mappings": ModelMappingsFile,
-    "ports": PortsFile,
-    "gateway": GatewayFile,
-}
+SCHEMAS: Final = MODELS
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _FREE_KEYS: Final[dict[str, Any]] = {"^x-": True}  # notes of the file's owner
 

@@ -145,6 +145,17 @@ def test_the_other_ending(config: Path, role: str) -> None:
     assert backend.load_findings(role)[0].hint == f"rename {path.stem}.yml to {path.name}"
 
 
+def test_the_deployed_file_may_have_any_ending(config: Path) -> None:
+    gateway = config / "gateway.yaml"
+    text = gateway.read_text(encoding="utf-8")
+    gateway.write_text(text.replace("path: litellm-unified.yaml", "path: out.yaml", 1), encoding="utf-8")
+    (config / "out.yml").write_text("model_list: []\n", encoding="utf-8")
+    backend = load_backend(config)
+    assert backend.deployed.path.name == "out.yaml"
+    assert backend.load_findings("deployed") == []
+    assert backend.is_loaded("deployed"), "nothing was deployed yet"
+
+
 def test_missing_directory(tmp_path: Path) -> None:
     backend = load_backend(tmp_path / "none")
     assert not backend.is_loaded("providers")
