@@ -3,6 +3,8 @@
 
 `detect-secrets scan --baseline .secrets.baseline` brings the list up to date, `detect-secrets audit` asks
 about each. Lines that moved are no news here: a secret is known by its file and its hash.
+
+detect-secrets reads values alone of YAML, and only files in UTF-8. What it passes over is looked at here.
 """
 
 from __future__ import annotations
@@ -10,17 +12,22 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from detect_secrets.core import baseline
+from detect_secrets.core.potential_secret import PotentialSecret
+from detect_secrets.core.scan import scan_line
 from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.exceptions import UnableToReadBaselineError
+from detect_secrets.filters.regex import should_exclude_file
 
 BASELINE: Final = ".secrets.baseline"
 HINT: Final = (
     "hint: take it out, and change it where it is in use: what was committed once stays in the history; if it"
-    f" is none, `detect-secrets scan --baseline {BASELINE}` and `detect-secrets audit {BASELINE}`"
+    f" is none, `detect-secrets scan --baseline {BASELINE}` and `detect-secrets audit {BASELINE}`, or"
+    " `# pragma: allowlist secret` at the end of the line"
 )
 
 
@@ -37,6 +44,9 @@ def main() -> int:
     files = [name for name in asked or tracked() if Path(name).is_file()]
     found = SecretsCollection()
     found.scan_files(*files)
+    for filename in files:
+        for secret in scan_passed_over(filename):
+            found[filename].add(secret)
     new = found - known
     for filename, secret in sorted(new, key=lambda pair: (pair[0], pair[1].line_number)):
         print(f"{filename}:{secret.line_number}:1: error: new secret: {secret.type}")
@@ -45,6 +55,33 @@ def main() -> int:
         return 1
     print(f"no new secret, looked at: {len(files)}; known to look like one: {len(list(known))}")
     return 0
+
+
+def scan_passed_over(filename: str) -> Iterator[PotentialSecret]:
+    """Yield the secrets in what detect-secrets does not read of a file."""
+    if should_exclude_file(filename):
+        return
+    for number, text in passed_over(filename):
+        for secret in scan_line(text):
+            if "Entropy" not in secret.type:  # of words, which stand in no quotes, that says nothing
+                yield PotentialSecret(
+                    type=secret.type, filename=filename, secret=secret.secret_value or "", line_number=number
+                )
+
+
+def passed_over(filename: str) -> Iterator[tuple[int, str]]:
+    """Yield the comments of YAML, and every line of a text that is not UTF-8, with their numbers."""
+    content = Path(filename).read_bytes()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        if b"\0" not in content:
+            yield from enumerate(content.decode("latin-1").splitlines(), start=1)
+        return
+    if filename.endswith((".yaml", ".yml")):
+        for number, line in enumerate(text.split("\n"), start=1):
+            if "#" in line:
+                yield number, line[line.index("#") :]
 
 
 def tracked() -> list[str]:

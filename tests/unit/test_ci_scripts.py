@@ -41,6 +41,8 @@ def script(
 def repository(tmp_path: Path) -> Path:
     """A repository with our baseline, and in it a file that the baseline knows."""
     shutil.copy2(ROOT / ".secrets.baseline", tmp_path)
+    (tmp_path / "scripts").mkdir()
+    shutil.copy2(SCRIPTS / "secret_kinds.py", tmp_path / "scripts")
     known = "tests/unit/test_graph.py"
     (tmp_path / known).parent.mkdir(parents=True)
     shutil.copy2(ROOT / known, tmp_path / known)
@@ -79,6 +81,51 @@ def test_a_new_secret_is_refused_and_not_printed(repository: Path, path: str, te
     assert f"{path}:2:1: error: new secret: {kind}" in done.stdout.splitlines()
     assert "hint: " in done.stdout
     assert not any(word in done.stdout + done.stderr for word in (LOOKALIKE, "Wq8-tr4in", "Xk29fmqQ"))
+
+
+RANDOM = "q7Rk2Zp0vLx9Tn4Yb8Wd3Hs6Jm1Fg5Ca"  # the rest of each key
+KEYS = {
+    "openai": f"sk-proj-{RANDOM}",
+    "anthropic": f"sk-ant-api03-{RANDOM}",
+    "litellm": f"sk-{RANDOM[:22]}",
+    "groq": f"gsk_{RANDOM}",
+    "google": f"AIza{RANDOM}",
+    "hugging-face": "hf_" + "qRkZpvLxTnYbWdHsJmFgCaeUiOqRkZpvLx",
+    "aws": LOOKALIKE,
+    "redis": "redis://:Xk29fmqQ@cache.example:6379",
+}
+PLACES = {
+    "page.md": "Call it with {} until Friday.\n",
+    "script.sh": "curl -H 'Authorization: Bearer {}' localhost:4000\n",
+    "argument.py": 'client = Client(api_key="{}")\n',
+    "comment.py": "# was {}\n",
+    "value.yaml": "x-note: {}\n",
+    "comment.yaml": "# api_key: {}\n",
+    "after.yaml": "x-note: nothing # was {}\n",
+    "file.env": "MODEL_ACCESS={}\n",
+    "file.json": '{{"a": ["{}"]}}\n',
+    "file.ini": "[a]\nb = {}\n",
+}
+
+
+def test_keys_of_many_kinds_in_files_of_many_kinds(repository: Path) -> None:
+    names = []
+    for kind, key in KEYS.items():
+        for place, form in PLACES.items():
+            begun = (ROOT / "config" / "providers.yaml").read_text() if place.endswith(".yaml") else ""
+            names.append(f"{kind}-{place}")
+            (repository / names[-1]).write_text(begun + form.format(key))
+    (repository / "old.txt").write_bytes(f"caf\xe9 {LOOKALIKE}\n".encode("latin-1"))
+    done = script("check-secrets.py", *names, "old.txt", cwd=repository)
+    assert done.returncode == 1
+    found = {line.partition(":")[0] for line in done.stdout.splitlines()}
+    assert not {*names, "old.txt"} - found
+    assert not any(key in done.stdout + done.stderr for key in KEYS.values())
+
+
+def test_a_comment_may_say_that_it_is_none(repository: Path) -> None:
+    (repository / "a.yaml").write_text(f"a: 1 # {LOOKALIKE} # pragma: allowlist secret\n")
+    assert script("check-secrets.py", "a.yaml", cwd=repository).returncode == 0
 
 
 def test_only_the_files_that_are_named(repository: Path) -> None:

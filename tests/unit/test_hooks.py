@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = (
     *(".pre-commit-config.yaml", ".yamllint.yaml", ".secrets.baseline", "pyproject.toml", ".gitignore"),
-    "scripts/check-secrets.py",
+    *("scripts/check-secrets.py", "scripts/secret_kinds.py"),
 )
 DEAD = "http://127.0.0.1:9"  # whoever asks the network is refused at once
 AWS_KEY = "AKIA" + "Z7QNVXH3KWPLM2RT"  # nobody's
