@@ -10,7 +10,7 @@ from pytest_aibackend.findings import Path, Problem
 from pytest_aibackend.rules.catalogue import Catalogue, catalogue_of
 from pytest_aibackend.rules.registry import Group, declare_group, rule
 from pytest_aibackend.sources.backend import Backend
-from pytest_aibackend.sources.schema import subject_of
+from pytest_aibackend.sources.schema_places import subject_of
 from pytest_aibackend.sources.wording import Suggester, listed
 
 __all__ = ["PROVIDER_GROUPS", "Reference", "provider_references"]
