@@ -7,56 +7,20 @@ Whatever is the same to LiteLLM (`litellm.meaning`) is equal here, too.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, SETTINGS, as_read, effective, is_default, plain
+from pytest_aibackend.diff.deployment import Deployment, Place, Windows, deployment_of, window_of, windows_of
+from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, SETTINGS, as_read, effective, is_default
 from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
 from pytest_aibackend.sources.models import Deploy, PortEntry, Provider
 
-__all__ = ["Alias", "Deployment", "Meaning", "Place", "Sources", "same", "without_equal"]
+__all__ = ["Alias", "Meaning", "Sources"]
 
-Place = tuple[str, ...]  # of a setting: ("litellm_settings", "cache_params", "ttl")
 _UNFOLDED: Final = ("cache_params",)  # settings whose own keys are compared
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Deployment:
-    """One way to answer a model group, with what LiteLLM takes of itself written down."""
-
-    fields: Mapping[Place, Any]  # ("litellm_params", "weight"), ("model_info", "mode"), ("id",)
-
-    def param(self, name: str) -> Any:
-        """Return one of its litellm_params, None where it has none of that name."""
-        return self.fields.get(("litellm_params", name))
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Return its litellm_params."""
-        return {place[1]: value for place, value in self.fields.items() if place[:-1] == ("litellm_params",)}
-
-    def info(self, name: str) -> Any:
-        """Return one value of its model_info, None where it has none of that name."""
-        return self.fields.get(("model_info", name))
-
-    @property
-    def model(self) -> str:
-        """Return the model as LiteLLM has it, with the provider's prefix."""
-        return str(self.param("model"))
-
-    @property
-    def base(self) -> str | None:
-        """Return the address that it is asked at, None where LiteLLM knows it."""
-        base = self.param("api_base") or self.param("base_url")
-        return str(base) if base else None
-
-    @cached_property
-    def form(self) -> Hashable:
-        """Return a value that is equal for what LiteLLM takes for the same."""
-        return tuple(sorted(((place, plain(value)) for place, value in self.fields.items()), key=repr))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +38,7 @@ class Sources:
     providers: Mapping[str, Provider]
     ports: Mapping[str, PortEntry]
     deploy: Deploy
-    contexts: Mapping[str, int]  # of model groups: the smallest window among those who answer
+    contexts: Mapping[str, Windows]  # of model groups
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +47,10 @@ class Meaning:
 
     document: Mapping[Any, Any] = field(repr=False)
     sources: Sources | None = None  # None: only LiteLLM's file is known
+    renamed: Mapping[str, str] = field(
+        default_factory=dict
+    )  # new names by old ones, as `renaming` found them
+    kept: frozenset[str] = frozenset()  # the old names among them that are aliases of the new ones
 
     @cached_property
     def groups(self) -> Mapping[str, tuple[Deployment, ...]]:
@@ -92,8 +60,16 @@ class Meaning:
         for entry in deployments_of(self.document):
             name = entry.get("model_name")
             shown = name if isinstance(name, str) else f"(model_name {name!r})"
-            groups.setdefault(shown, []).append(_deployment(entry, defaults))
+            groups.setdefault(shown, []).append(deployment_of(entry, defaults, self._credentials))
         return MappingProxyType({name: tuple(members) for name, members in groups.items()})
+
+    @cached_property
+    def _credentials(self) -> Mapping[str, Mapping[Any, Any]]:
+        listed = self.document.get("credential_list")
+        entries = [entry for entry in (listed if isinstance(listed, list) else ()) if isinstance(entry, dict)]
+        return {
+            str(entry.get("credential_name")): section_of(entry, "credential_values") for entry in entries
+        }
 
     @cached_property
     def patterns(self) -> Mapping[str, tuple[Deployment, ...]]:
@@ -134,6 +110,11 @@ class Meaning:
             found[alias.target] = (*found.get(alias.target, ()), name)
         return found
 
+    def is_without_chain(self, name: str, kind: str) -> bool:
+        """Say whether the chain for any name holds for this one, which has none of its own."""
+        own = "fallbacks" if kind == "default_fallbacks" else kind
+        return (own, name) not in self.fallbacks
+
     @cached_property
     def next_asked(self) -> Mapping[str, tuple[str, ...]]:
         """Return who is asked when a name fails, for whatever reason; "" is any name."""
@@ -144,7 +125,10 @@ class Meaning:
 
     @cached_property
     def fallbacks(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        """Return who is asked next, by the kind of fallback and the name asked for; "" is any name."""
+        """Return who is asked next, by the kind of fallback and the name asked for; "" is any name.
+
+        LiteLLM takes `default_fallbacks` for one more entry of `fallbacks`, for `*`, and the last of these.
+        """
         found: dict[tuple[str, str], tuple[str, ...]] = {}
         for kind in FALLBACK_KINDS:
             written = effective(self.document, kind)
@@ -153,7 +137,10 @@ class Meaning:
                 continue
             for entry in written if isinstance(written, list) else ():
                 for name, targets in entry.items() if isinstance(entry, dict) else ():
-                    found.setdefault((kind, str(name)), _names(targets))
+                    if name == "*":
+                        found[("default_fallbacks" if kind == "fallbacks" else kind, "")] = _names(targets)
+                    else:
+                        found.setdefault((kind, str(name)), _names(targets))
         return MappingProxyType({key: targets for key, targets in found.items() if targets})
 
     @cached_property
@@ -165,62 +152,11 @@ class Meaning:
         """Return a setting, None where it is not written."""
         return self.settings.get(place)
 
-    def context(self, group: str) -> int | None:
-        """Return the smallest context window among those who answer a model group, None if unknown."""
+    def windows(self, group: str) -> Windows | None:
+        """Return the smallest and the largest context window of a model group, None if unknown."""
         if self.sources and group in self.sources.contexts:
             return self.sources.contexts[group]
-        windows = [_window(deployment) for deployment in self.groups.get(group, ())]
-        known = [window for window in windows if window is not None]
-        return min(known) if known else None
-
-
-def same(one: Any, other: Any) -> bool:
-    """Say whether two values are the same to LiteLLM."""
-    return bool(plain(one) == plain(other))
-
-
-def without_equal(
-    old: tuple[Deployment, ...], new: tuple[Deployment, ...]
-) -> tuple[list[Deployment], list[Deployment]]:
-    """Return the deployments of either side that the other has not, each counted as often as it stands."""
-    return _less(old, new), _less(new, old)
-
-
-def _less(these: tuple[Deployment, ...], others: tuple[Deployment, ...]) -> list[Deployment]:
-    left = [other.form for other in others]
-    rest = []
-    for deployment in these:
-        if deployment.form in left:
-            left.remove(deployment.form)
-        else:
-            rest.append(deployment)
-    return sorted(rest, key=lambda deployment: repr(deployment.form))
-
-
-def _deployment(entry: Mapping[str, Any], defaults: Defaults) -> Deployment:
-    params, info = entry.get("litellm_params"), entry.get("model_info")
-    fields: dict[Place, Any] = {}
-    for key, value in entry.items():
-        if key not in ("model_name", "litellm_params", "model_info"):
-            fields[(str(key),)] = value
-    if isinstance(params, dict):
-        fields |= {("litellm_params", str(key)): value for key, value in defaults.filled(params).items()}
-    else:
-        fields[("litellm_params",)] = params
-    if isinstance(info, dict):
-        fields |= {("model_info", str(key)): value for key, value in info.items() if value is not None}
-    elif info:
-        fields[("model_info",)] = info
-    return Deployment(fields=MappingProxyType(fields))
-
-
-def _window(deployment: Deployment) -> int | None:
-    sizes = [
-        size
-        for size in (deployment.info("max_input_tokens"), deployment.param("num_ctx"))
-        if isinstance(size, int) and not isinstance(size, bool)
-    ]
-    return min(sizes) if sizes else None
+        return windows_of((found.param("order"), window_of(found)) for found in self.groups.get(group, ()))
 
 
 def _names(targets: Any) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_aibackend.diff.meaning import Deployment, Meaning, Place, same, without_equal
+from pytest_aibackend.diff.deployment import Deployment, Place, same, without_equal
+from pytest_aibackend.diff.meaning import Meaning
 
-__all__ = ["Pairs", "common_groups", "fields_that_differ", "pairs_of"]
+__all__ = ["Pairs", "common_groups", "exchanged", "fields_that_differ", "pairs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,27 @@ class Pairs:
 def common_groups(old: Meaning, new: Meaning) -> Iterator[str]:
     """Yield the model groups and patterns of both sides."""
     return (name for name in old.groups if name in new.groups)
+
+
+def exchanged(before: Mapping[str, Hashable], after: Mapping[str, Hashable]) -> dict[str, str]:
+    """Return the new name of what stands on one side under one name alone, on the other under another.
+
+    Where several could have become several, nobody can tell which became which, and none is named.
+    """
+    lost, found = _names_by_value(before, after), _names_by_value(after, before)
+    return {
+        names[0]: found[value][0]
+        for value, names in lost.items()
+        if len(names) == len(found.get(value, ())) == 1
+    }
+
+
+def _names_by_value(one: Mapping[str, Hashable], other: Mapping[str, Hashable]) -> dict[Hashable, list[str]]:
+    names: dict[Hashable, list[str]] = {}
+    for name, value in one.items():
+        if name not in other:
+            names.setdefault(value, []).append(name)
+    return names
 
 
 def pairs_of(old: Meaning, new: Meaning, group: str) -> Pairs:

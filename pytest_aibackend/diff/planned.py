@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_aibackend.diff.deployment import Windows, windows_of
 from pytest_aibackend.diff.meaning import Meaning, Sources
 from pytest_aibackend.litellm.generate import render_body
 from pytest_aibackend.litellm.plan import Deployment, GatewayPlan, plan_gateway
@@ -28,15 +29,17 @@ def meaning_of_backend(backend: Backend) -> Meaning:
     return Meaning(document=document.data, sources=sources)
 
 
-def _contexts(backend: Backend, plan: GatewayPlan) -> dict[str, int]:
+def _contexts(backend: Backend, plan: GatewayPlan) -> dict[str, Windows]:
     models = {name: {model.name: model for model in each.models} for name, each in backend.providers.items()}
     found = {}
     for groups in (plan.model_groups, plan.wildcards):
         for group, deployments in groups.items():
-            windows = [_window(backend, models, deployment) for deployment in deployments]
-            known = [window for window in windows if window is not None]
-            if known:
-                found[group] = min(known)
+            windows = windows_of(
+                (deployment.litellm_params.get("order"), _window(backend, models, deployment))
+                for deployment in deployments
+            )
+            if windows is not None:
+                found[group] = windows
     return found
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pytest_aibackend.diff.meaning import Deployment, Meaning
+from pytest_aibackend.diff.deployment import Deployment
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.litellm.words import kind_of
 from pytest_aibackend.sources.addresses import address_of
 from pytest_aibackend.sources.references import REFERENCE

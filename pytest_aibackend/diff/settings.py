@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pytest_aibackend.diff.meaning import Meaning, Place, same
+from pytest_aibackend.diff.deployment import Place, same
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.wording import MISSING, leaves_that_differ
+from pytest_aibackend.litellm.meaning import BY_DEFAULT
 
 __all__ = ["Owned", "is_owned", "own", "owned_by", "settings_that_differ"]
 
@@ -38,7 +40,8 @@ def is_owned(place: Place) -> bool:
 def settings_that_differ(old: Meaning, new: Meaning) -> Iterator[tuple[Place, Any, Any]]:
     """Yield every setting and section that is not the same, with both values."""
     for place in dict.fromkeys([*old.settings, *new.settings]):
-        before, after = old.settings.get(place, MISSING), new.settings.get(place, MISSING)
+        by_default = BY_DEFAULT.get(place, MISSING) if len(place) == 2 else MISSING
+        before, after = old.settings.get(place, by_default), new.settings.get(place, by_default)
         if before is MISSING or after is MISSING or not same(before, after):
             yield place, before, after
 

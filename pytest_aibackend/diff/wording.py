@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from pytest_aibackend.diff.meaning import Place, same
+from pytest_aibackend.diff.deployment import Place, same
 from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder, is_secret_key, show_value
 
-__all__ = ["MISSING", "dotted", "from_to", "holds_secrets", "leaves_that_differ", "names_in", "shown"]
+__all__ = [
+    "MISSING",
+    "dotted",
+    "from_to",
+    "holds_secrets",
+    "leaves_that_differ",
+    "names_in",
+    "printable",
+    "shown",
+]
 
 MISSING: Final = object()  # a setting that is not written
 _SHOWN: Final = 6
 _HIDDEN_SECTIONS: Final = ("environment_variables",)  # any of these values may be a secret
+
+
+def printable(text: str) -> str:
+    """Return text without what a terminal or a log would obey: line ends, escapes, marks of direction."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def dotted(place: Place) -> str:

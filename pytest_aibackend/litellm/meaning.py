@@ -31,6 +31,7 @@ from typing import Any, Final
 from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
 
 __all__ = [
+    "BY_DEFAULT",
     "FALLBACK_KINDS",
     "SETTINGS",
     "alike",
@@ -50,7 +51,7 @@ FALLBACK_KINDS: Final = (
     "default_fallbacks",
 )
 SETTINGS: Final = ("litellm_settings", "router_settings", "general_settings", "environment_variables")
-BY_DEFAULT: Final[Mapping[tuple[str, str], Any]] = {
+BY_DEFAULT: Final[Mapping[tuple[str, ...], Any]] = {
     ("router_settings", "routing_strategy"): "simple-shuffle",
     ("router_settings", "enable_weighted_failover"): False,
     ("router_settings", "enable_pre_call_checks"): False,

@@ -21,6 +21,7 @@ from pytest_aibackend.diff.compare import compare
 from pytest_aibackend.diff.formats import Comparison, as_document, as_json, as_markdown, lines
 from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.planned import meaning_of_backend
+from pytest_aibackend.diff.renaming import aligned
 from pytest_aibackend.litellm.meaning import same_meaning
 from pytest_aibackend.sources.backend import load_backend
 from tests.fakes.litellm_configs import SECRETS, configs
@@ -45,9 +46,16 @@ def said(changes: list[Change]) -> set[tuple[str, ChangeKind, str]]:
     return {(change.rule, change.kind, change.subject) for change in changes}
 
 
-def reversed_(changes: list[Change]) -> set[tuple[str, ChangeKind, str]]:
+def reversed_(changes: list[Change], names: dict[str, str]) -> set[tuple[str, ChangeKind, str]]:
+    """Return what is to be said of the contrary, where names that changed have their old ones again."""
+    old = {new: old for old, new in names.items()} | names
     return {
-        (change_rules()[change.rule].opposite, OPPOSITE[change.kind], change.subject) for change in changes
+        (
+            change_rules()[change.rule].opposite,
+            OPPOSITE[change.kind],
+            old.get(change.subject, change.subject),
+        )
+        for change in changes
     }
 
 
@@ -91,14 +99,16 @@ def test_one_change_is_seen_and_back_again_is_its_contrary(
         holder[path[-1]] = data.draw(ODD)
     there, back = between(config, changed), between(changed, config)
     assert (there == []) == same_meaning(config, changed)
-    assert said(back) == reversed_(there)
+    names = aligned(Meaning(document=config), Meaning(document=changed))[1].renamed
+    assert said(back) == reversed_(there, dict(names))
 
 
 @slow
 @given(configs, configs)
 def test_what_is_added_one_way_is_removed_the_other(one: dict[str, Any], other: dict[str, Any]) -> None:
     there, back = between(one, other), between(other, one)
-    assert said(back) == reversed_(there)
+    names = aligned(Meaning(document=one), Meaning(document=other))[1].renamed
+    assert said(back) == reversed_(there, dict(names))
 
 
 @slow

@@ -43,6 +43,18 @@ def setting(*path: Any, to: Any = None) -> Callable[[Config], None]:
     return change
 
 
+def moved(*path: Any, to: str) -> Callable[[Config], None]:
+    """Return a change that gives what stands there another name."""
+
+    def change(config: Config) -> None:
+        holder: Any = config
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[to] = holder.pop(path[-1])
+
+    return change
+
+
 def both(*changes: Callable[[Config], None]) -> Callable[[Config], None]:
     def change(config: Config) -> None:
         for each in changes:
@@ -83,6 +95,16 @@ ALIAS = (*ROUTER, "model_group_alias")
 # By rule: what happens before both sides are told apart, and what happens between the two.
 CASES: dict[str, tuple[Callable[[Config], None], Callable[[Config], None]]] = {
     "name-removed": (CLOUD, both(setting(*ROUTES, "big"), setting(*PROVIDERS, "groq"))),
+    "name-changed": (
+        NOTHING,
+        both(
+            moved(*ROUTES, "llama3.2:3b", to="small"),
+            setting("model-mappings", "capabilities", "fast", "preferred_models", to=["small"]),
+            setting(*CHAINS, "mistral-7b", "chain", to=["small"]),
+            setting(*CHAINS, "llama3.1:8b", "chain", to=["mistral-7b", "small"]),
+            setting(*CHAINS, "general-chat", "chain", to=["small"]),
+        ),
+    ),
     "alias-retargeted": (
         NOTHING,
         setting("model-mappings", "capabilities", "fast", "preferred_models", to=["mistral-7b"]),
@@ -136,6 +158,16 @@ CASES: dict[str, tuple[Callable[[Config], None], Callable[[Config], None]]] = {
     "provider-disabled": (NOTHING, setting(*PROVIDERS, "vllm", "status", to="disabled")),
     "provider-moved": (NOTHING, setting(*PROVIDERS, "vllm", "base_url", to="http://127.0.0.1:8009")),
     "provider-type-changed": (NOTHING, setting(*PROVIDERS, "vllm", "type", to="openai_compatible")),
+    "provider-renamed": (
+        NOTHING,
+        both(
+            moved(*PROVIDERS, "vllm", to="fast"),
+            setting(*ROUTES, "qwen-coder-vllm", "provider", to="fast"),
+            setting("model-mappings", "patterns", 0, "provider", to="fast"),
+        ),
+    ),
+    "provider-check-changed": (NOTHING, setting(*PROVIDERS, "vllm", "required", to=True)),
+    "port-renamed": (NOTHING, moved("ports", "vllm", to="fast")),
     "port-moved": (NOTHING, setting("ports", "vllm", "port", to=8009)),
     "port-removed": (NOTHING, setting("ports", "vllm")),
     "port-protocol-changed": (NOTHING, setting("ports", "vllm", "protocol", to="tcp")),
@@ -148,6 +180,10 @@ CASES: dict[str, tuple[Callable[[Config], None], Callable[[Config], None]]] = {
     "encryption-setting-changed": (NOTHING, setting(*LITELLM, "ssl_security_level", to="DEFAULT@SECLEVEL=1")),
     "callback-added": (NOTHING, setting(*LITELLM, "success_callback", to=["langfuse"])),
     "logging-changed": (NOTHING, setting(*LITELLM, "turn_off_message_logging", to=True)),
+    "variable-changed": (
+        NOTHING,
+        setting("gateway", "environment_variables", to={"GROQ_API_KEY": "os.environ/OTHER"}),
+    ),
     "secret-inlined": (NOTHING, setting(*LITELLM, "cache_params", "password", to="hunter2-hunter2")),
     "cache-off": (NOTHING, setting(*LITELLM, "cache", to=False)),
     "cache-namespace-changed": (NOTHING, setting(*LITELLM, "cache_params", "namespace", to="other")),

@@ -36,6 +36,14 @@ _ACCESS: Final = own(
         prompt_injection_params banned_keywords_list blocked_user_list public_mcp_servers""",
     ),
 )
+# Who could ask may be refused by these, or no longer find what they asked for.
+_REFUSING: Final = frozenset(
+    """allowed_ips allowed_routes admin_only_routes custom_auth enable_jwt_auth enable_oauth2_auth
+    enforce_rbac enable_oauth2_proxy_auth litellm_key_header_name role_permissions
+    disable_custom_api_keys""".split()  # noqa: SIM905 # a text is easier to read than a dozen quoted words
+)
+_ANSWERING: Final = ("pass_through_endpoints",)  # what one more of these adds was answered by nobody
+_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 # compared, never bound
 _SECTIONS: Final = ("guardrails", "mcp_servers", "credential_list")
 
 
@@ -61,15 +69,20 @@ def bind_address_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """The gateway is reached at another host, perhaps by others than before.
 
     `aibackend serve` listens on the address in `deploy.url`: 0.0.0.0, or that of a network card, lets other
-    machines ask. On this machine alone, nobody else can.
+    machines ask; who could ask before does not notice, and the change is no breaking one. On this machine
+    alone, nobody else can.
     """
     before, after = _gateway(old), _gateway(new)
     if before and after and _host(before) != _host(after):
         reach = "this machine alone" if _is_this_machine(after) else "other machines, too"
+        is_wider = after.host in _ANY
         yield Said(
             subject="deploy.url",
             message=f"the gateway was at {before.host}, is at {after.host}: reached from {reach}",
-            notice=f"The gateway is asked at {after.host}, from {reach}.",
+            notice="Nothing, for those who asked before."
+            if is_wider
+            else f"The gateway is asked at {after.host}, from {reach}.",
+            classes=(ChangeClass.SECURITY,) if is_wider else None,
         )
 
 
@@ -93,15 +106,18 @@ def gateway_address_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 def access_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A setting that decides who may ask what is another.
 
-    Ways to log in, routes without a key, allowed addresses, pass-through endpoints, guardrails.
+    Ways to log in, routes without a key, allowed addresses, pass-through endpoints, guardrails. Where it may
+    refuse requests that were answered, the change is breaking, too.
     """
     for place, before, after in owned_by(old, new, _ACCESS, _SECTIONS):
+        is_refusing = bool(_REFUSING & {*place}) or (place[-1] in _ANSWERING and before is not MISSING)
         yield Said(
             subject=place[-1] if len(place) < 3 else ".".join(place[:2]),
             message=from_to(place, before, after),
             notice="Requests may be let in, refused or looked at differently."
             if after is not MISSING
             else f"What {shown((), '.'.join(place))} said no longer holds.",
+            classes=(ChangeClass.BREAKING, ChangeClass.SECURITY) if is_refusing else None,
         )
 
 
@@ -122,7 +138,7 @@ def _gateway(meaning: Meaning) -> Address | None:
 
 
 def _is_this_machine(address: Address) -> bool:
-    return address.is_loopback and address.host not in ("0.0.0.0", "::")  # noqa: S104 # compared, never bound
+    return address.is_loopback and address.host not in _ANY
 
 
 def _host(address: Address) -> str:

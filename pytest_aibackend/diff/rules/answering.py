@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, Said
-from pytest_aibackend.diff.meaning import Deployment, Meaning
+from pytest_aibackend.diff.deployment import Deployment, Windows
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.pairing import common_groups, fields_that_differ, pairs_of
 from pytest_aibackend.diff.reach import place_of
 from pytest_aibackend.diff.wording import MISSING, shown
+from pytest_aibackend.litellm.schema import load_schema
 
 __all__ = [
     "Compared",
@@ -48,15 +51,16 @@ def compared(old: Meaning, new: Meaning) -> Iterator[Compared]:
 
 
 def modes(meaning: Meaning, group: str) -> tuple[str, ...]:
-    """Return the modes of those who answer a model group; LiteLLM takes chat where none is named."""
-    return tuple(sorted({str(found.info("mode") or "chat") for found in meaning.groups.get(group, ())}))
+    """Return the modes of those who answer a model group."""
+    return tuple(sorted({_mode(found) for found in meaning.groups.get(group, ())}))
 
 
 @change_rule("mode-changed", classes=(ChangeClass.BREAKING,))
 def mode_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A model group does another kind of work: chat, embedding, rerank.
 
-    Each kind has an endpoint of its own; requests to the one that clients use now fail.
+    Each kind has an endpoint of its own; requests to the one that clients use now fail. Where none is written
+    it is the one that LiteLLM knows of the model, else chat.
     """
     for pair in compared(old, new):
         before, after = modes(old, pair.old_group), modes(new, pair.new_group)
@@ -74,10 +78,11 @@ def mode_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 def context_window_shrunk(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A model group takes less text than before.
 
-    Long conversations and documents that fitted are cut or refused. The window of a group is the smallest
-    among those who may answer: a client cannot choose. It is read from `context_length`, `max_model_len`
-    and `num_ctx` of the sources, or from `max_input_tokens` and `num_ctx` of the file; where one side does
-    not say it, nothing is compared.
+    Long conversations and documents that fitted are cut or refused. The window of a group is that of its
+    deployments, or of those with the lowest `order`: the smallest, and the largest where they differ, for a
+    client cannot choose. It is read from `context_length`, `max_model_len` and `num_ctx` of the sources, or
+    from `max_input_tokens` and `num_ctx` of the file; where one side does not say it, nothing is compared.
+    What LiteLLM's own map says of the models of cloud services is not looked up.
     """
     yield from _windows(old, new, shrunk=True)
 
@@ -151,18 +156,43 @@ def is_cost(place: tuple[str, ...]) -> bool:
 
 def _windows(old: Meaning, new: Meaning, *, shrunk: bool) -> Iterator[Said]:
     for pair in compared(old, new):
-        before, after = old.context(pair.old_group), new.context(pair.new_group)
+        before, after = old.windows(pair.old_group), new.windows(pair.new_group)
         if before is None or after is None or before == after or (after < before) != shrunk:
             continue
-        notice = f"Requests of {pair.name!r} may have up to {after:,} tokens."
+        least, most = after
+        notice = f"Requests of {pair.name!r} may have up to {most:,} tokens{_if_lucky(after)}."
         if shrunk:
-            notice = f"Requests of {pair.name!r} with more than {after:,} tokens are cut or refused."
+            are = "are" if least == most else "may be"
+            notice = f"Requests of {pair.name!r} with more than {least:,} tokens {are} cut or refused."
         yield Said(
             subject=pair.name,
-            message=f"the context window of {pair.name!r} was {before:,} tokens, is {after:,}",
+            message=f"the context window of {pair.name!r} was {_span(before)} tokens, is {_span(after)}",
             notice=notice,
             clients=pair.clients,
         )
+
+
+def _if_lucky(windows: Windows) -> str:
+    return "" if windows[0] == windows[1] else ", where the server that answers takes them"
+
+
+def _span(windows: Windows) -> str:
+    least, most = windows
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+@lru_cache(maxsize=4096)
+def _known_mode(model: str) -> str | None:
+    """Return the mode that LiteLLM knows of a model, with the provider's prefix or without."""
+    known = load_schema()
+    prefix, _, bare = model.partition("/")
+    return known.mode_of(model) or (known.mode_of(bare) if known.provider_of(bare) == prefix else None)
+
+
+def _mode(deployment: Deployment) -> str:
+    model = deployment.info("base_model") or deployment.param("model")
+    known = _known_mode(model) if isinstance(model, str) else None
+    return str(deployment.info("mode") or known or "chat")
 
 
 def _model(deployment: Deployment) -> str:

@@ -7,9 +7,12 @@ from typing import Any, Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
-from pytest_aibackend.diff.meaning import Meaning, Place
+from pytest_aibackend.diff.deployment import Place
+from pytest_aibackend.diff.meaning import Meaning
+from pytest_aibackend.diff.protection import protection_changed
 from pytest_aibackend.diff.settings import Owned, own, owned_by
-from pytest_aibackend.diff.wording import from_to
+from pytest_aibackend.diff.wording import dotted, from_to
+from pytest_aibackend.sources.addresses import address_of
 
 __all__ = [
     "cache_address_changed",
@@ -39,6 +42,7 @@ _LIFETIMES: Final = (
     "default_redis_ttl",
     "client_ttl",
 )
+_HOSTS: Final = ("host", "redis_host")
 _ADDRESSES: Final = (
     *("type", "host", "port", "url", "db", "redis_host", "redis_port", "redis_url", "redis_db"),
     *("redis_startup_nodes", "sentinel_nodes", "service_name", "s3_bucket_name", "disk_cache_dir"),
@@ -81,11 +85,8 @@ def cache_namespace_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """
     for place, before, after in owned_by(old, new, _CACHE):
         if place[-1] == "namespace":
-            yield Said(
-                subject="cache",
-                message=from_to(place, before, after),
-                notice="The cache is empty at first: answers take longer.",
-            )
+            notice = "The cache is empty at first: answers take longer."
+            yield _said(old, new, place, from_to(place, before, after), notice)
 
 
 @change_rule("cache-lifetime-changed", classes=(ChangeClass.PERFORMANCE,))
@@ -96,26 +97,26 @@ def cache_lifetime_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """
     for place, before, after in owned_by(old, new, _CACHE):
         if place[-1] in _LIFETIMES:
-            yield Said(
-                subject="cache",
-                message=from_to(place, before, after),
-                notice="A repeated request gets the same answer for another time.",
-            )
+            notice = "A repeated request gets the same answer for another time."
+            yield _said(old, new, place, from_to(place, before, after), notice)
 
 
 @change_rule("cache-address-changed", classes=(ChangeClass.PERFORMANCE,))
 def cache_address_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """The cache is kept elsewhere: another server, another kind.
 
-    It is empty at first. Where the server is down the gateway answers without a cache, and says nothing.
+    It is empty at first. Where the server is down the gateway answers without a cache, and says nothing. What
+    stands in `router_settings` is no cache of answers: deployments' use and cooldowns are counted there.
     """
     for place, before, after in owned_by(old, new, _CACHE):
         if place[-1] in _ADDRESSES:
-            yield Said(
-                subject="cache",
-                message=from_to(place, before, after),
-                notice="The cache is empty at first: answers take longer.",
-            )
+            is_same = place[-1] in _HOSTS and _is_here(before) and _is_here(after)
+            notice = "The cache is empty at first: answers take longer."
+            if place[0] == "router_settings":
+                notice = "Limits and cooldowns are counted from nothing at first."
+            if is_same:
+                notice = "Nothing: it is this machine, written differently."
+            yield _said(old, new, place, from_to(place, before, after), notice, is_noticed=not is_same)
 
 
 @change_rule("cache-setting-changed", classes=(ChangeClass.PERFORMANCE,))
@@ -126,11 +127,8 @@ def cache_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """
     for place, before, after in owned_by(old, new, _CACHE):
         if not _is_told(old, new, place):
-            yield Said(
-                subject="cache",
-                message=from_to(place, before, after),
-                notice="Other requests may be answered from the cache.",
-            )
+            notice = "Other requests may be answered from the cache."
+            yield _said(old, new, place, from_to(place, before, after), notice)
 
 
 def _is_on(meaning: Meaning) -> bool:
@@ -138,7 +136,28 @@ def _is_on(meaning: Meaning) -> bool:
     return value is True or str(value).lower() == "true"
 
 
+def _said(
+    old: Meaning, new: Meaning, place: Place, message: str, notice: str, *, is_noticed: bool = True
+) -> Said:
+    """Return what is said of a setting; while there is no cache of answers, nobody notices one of it."""
+    if place[0] == "litellm_settings" and not _is_on(old) and not _is_on(new):
+        notice, is_noticed = "Nothing: the cache is off.", False
+    return Said(
+        subject="cache",
+        message=message,
+        notice=notice,
+        classes=None if is_noticed else (ChangeClass.INFO,),
+    )
+
+
+def _is_here(host: Any) -> bool:
+    address = address_of(f"http://{host}") if isinstance(host, str) else None
+    return address is not None and address.is_loopback
+
+
 def _is_told(old: Meaning, new: Meaning, place: Place) -> bool:
     if place == ("litellm_settings", "cache"):
         return _is_on(old) != _is_on(new)
+    if place[-1] == "ssl" and dotted(place) in protection_changed(old, new):
+        return True
     return place[-1] in {"namespace", *_LIFETIMES, *_ADDRESSES}

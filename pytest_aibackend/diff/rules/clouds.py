@@ -79,7 +79,7 @@ def cloud_fallback_added(old: Meaning, new: Meaning) -> Iterator[Said]:
             notice=f"What is sent to {name!r} may leave the local network when its own servers fail.",
             clients=(name,),
         )
-        for name, cloud in _reached_in_one_alone(new, old)
+        for name, cloud in _reached_in_one_alone(new, old, _new_names_of_kept(new))
     )
 
 
@@ -101,7 +101,7 @@ def cloud_fallback_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
             notice=f"{cloud} no longer answers {name!r} when its own servers fail.",
             clients=(name,),
         )
-        for name, cloud in _reached_in_one_alone(old, new)
+        for name, cloud in _reached_in_one_alone(old, new, set(new.renamed) - new.kept)
     )
 
 
@@ -144,12 +144,17 @@ def outside_endpoint_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
         )
 
 
-def _reached_in_one_alone(one: Meaning, other: Meaning) -> Iterator[tuple[str, str]]:
+def _new_names_of_kept(new: Meaning) -> set[str]:
+    """Return the names that nobody asked for before; their old ones are aliases of them."""
+    return {new.renamed[was] for was in new.kept}
+
+
+def _reached_in_one_alone(one: Meaning, other: Meaning, besides: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the names of both sides with the clouds that their fallbacks reach on one side alone."""
     here, there = _reached(one), _reached(other)
     for name in one.names:
         fresh = here.get(name, set()) - there.get(name, set())
-        if fresh and name in other.names:
+        if fresh and name in other.names and name not in besides:
             own = clouds_of(one, name) | clouds_of(other, name)
             yield from ((name, cloud) for cloud in sorted(fresh - own))
 
@@ -164,13 +169,15 @@ def _reached(meaning: Meaning) -> dict[str, set[str]]:
     for name in (*meaning.names, *meaning.patterns):
         for cloud in clouds_of(meaning, name):
             answering.setdefault(cloud, []).append(name)
+    kinds = [kind for kind, source in meaning.fallbacks if not source]
+    anybody = [name for name in meaning.names if any(meaning.is_without_chain(name, kind) for kind in kinds)]
     found: dict[str, set[str]] = {}
     for cloud, names in answering.items():
         queue, seen = list(names), set[str]()
         for name in queue:  # grows while it is read
             sources = [source for source in asked_after.get(name, ()) if source not in seen]
-            if "" in sources:  # asked for every name
-                sources = [source for source in ("", *meaning.names) if source not in seen]
+            if "" in sources:  # asked for every name that has no chain of its own
+                sources += [source for source in anybody if source not in seen]
             seen |= set(sources)
             queue += sources
         for name in seen:

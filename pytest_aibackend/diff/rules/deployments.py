@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
-from pytest_aibackend.diff.meaning import Deployment, Meaning, Place
+from pytest_aibackend.diff.deployment import Deployment, Place
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.pairing import common_groups, fields_that_differ, pairs_of
+from pytest_aibackend.diff.protection import protection_changed
 from pytest_aibackend.diff.reach import place_of
 from pytest_aibackend.diff.rules.answering import is_cost, modes
-from pytest_aibackend.diff.wording import MISSING, shown
+from pytest_aibackend.diff.shares import share_of
+from pytest_aibackend.diff.wording import MISSING, dotted, shown
+from pytest_aibackend.sources.addresses import address_of
+from pytest_aibackend.sources.references import is_reference
+from pytest_aibackend.sources.secrets import is_placeholder
 
 __all__ = [
     "deployment_added",
@@ -26,7 +34,10 @@ __all__ = [
     "weight_changed",
 ]
 
-_LIMITS: Final = ("rpm", "tpm", "max_parallel_requests")
+_LIMITS: Final = (
+    *("rpm", "tpm", "itpm", "otpm", "max_parallel_requests", "max_budget"),
+    *("default_api_key_rpm_limit", "default_api_key_tpm_limit"),
+)
 _TIMES: Final = ("timeout", "stream_timeout", "max_retries", "num_retries", "request_timeout")
 _ADDRESS: Final = ("api_base", "base_url")
 _KEYS: Final = ("api_key", "litellm_credential_name")
@@ -84,14 +95,18 @@ def deployment_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
     Where the new server is not up, or does not have the model, requests fail or go on to a fallback.
     """
     for group, before, after, places in _changed(old, new):
-        if any(place[-1] in _ADDRESS for place in places):
+        is_lent = before.base == after.base and ("litellm_params", "litellm_credential_name") in places
+        if any(place[-1] in _ADDRESS for place in places) and not is_lent:
             where = place_of(before), place_of(after)
             if where[0] == where[1]:
                 where = _shown_base(before), _shown_base(after)
+            told = f"was asked at {where[0]}, is asked at {where[1]}"
+            if before.base == after.base:
+                told = f"is asked at {where[1]}, which is written in another place"
             yield Said(
                 subject=group,
-                message=f"{after.model} of {group!r} was asked at {where[0]}, is asked at {where[1]}",
-                notice=f"Requests of {group!r} go to another server.",
+                message=f"{after.model} of {group!r} {told}",
+                notice=_moved(group, before, after),
                 clients=new.clients(group) or (group,),
             )
 
@@ -100,9 +115,14 @@ def deployment_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
 def weight_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A deployment gets another share of its group's requests.
 
-    Weights matter to `simple-shuffle` alone. Look whether the server that gets more can take it.
+    Weights matter to `simple-shuffle` alone. Look whether the server that gets more can take it. Where all
+    shares are as before, 7 and 3 in place of 0.7 and 0.3, nobody notices.
     """
-    yield from _values(old, new, ("weight",), "The share of requests that each server gets changes.")
+    for group, before, after, places in _changed(old, new):
+        if ("litellm_params", "weight") in places:
+            notice, classes = _shares(share_of(old, group, before), share_of(new, group, after))
+            said = _said(new, group, (before, after), ("litellm_params", "weight"), notice)
+            yield replace(said, classes=classes)
 
 
 @change_rule("order-changed", classes=(ChangeClass.PERFORMANCE,))
@@ -143,12 +163,28 @@ def time_limit_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
 @change_rule("key-reference-changed", classes=(ChangeClass.SECURITY,))
 def key_reference_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
-    """A deployment takes its key from elsewhere.
+    """A deployment takes its key from elsewhere, or has another one.
 
     Another account may be billed. The variable must be in the service's environment when it starts: a reload
     does not bring new variables.
     """
-    yield from _values(old, new, _KEYS, "Nothing, if the new variable is set; else requests fail (401).")
+    for group, before, after, places in _changed(old, new):
+        for place in places:
+            if place[:1] == ("litellm_params",) and place[-1] in _KEYS:
+                value = after.fields.get(place)
+                need = "the server takes the new key"
+                if value is None:
+                    need = "the key comes from elsewhere, or the server asks for none"
+                elif is_reference(value):
+                    need = "the new variable is set"
+                elif place[-1] == "litellm_credential_name":
+                    need = "the credential is there"
+                notice = f"Nothing, if {need}; else requests fail (401)."
+                is_key = any(not _is_no_key(side.fields.get(place)) for side in (before, after))
+                if not is_key:
+                    notice = "Nothing, for a server that asks for no key."
+                said = _said(new, group, (before, after), place, notice)
+                yield said if is_key else replace(said, classes=(ChangeClass.INFO,))
 
 
 @change_rule("deployment-setting-changed", classes=(ChangeClass.INFO,))
@@ -157,14 +193,41 @@ def deployment_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Whatever no other rule speaks of: options of the model, tags, headers, facts that LiteLLM is told of it.
     """
+    unprotected = protection_changed(old, new)
+    known = {*_LIMITS, *_TIMES, *_ADDRESS, *_KEYS, *_MODEL, "weight", "order"}
     for group, before, after, places in _changed(old, new):
-        known = {*_LIMITS, *_TIMES, *_ADDRESS, *_KEYS, *_MODEL, "weight", "order"}
         for place in places:
             if place[:1] == ("litellm_params",) and place[-1] in known and len(place) > 1:
                 continue
-            if is_cost(place) or _is_told(old, new, group, place):
+            if is_cost(place) or f"{group}: {dotted(place)}" in unprotected:
+                continue
+            if _is_told(old, new, group, place):
                 continue
             yield _said(new, group, (before, after), place, f"{group!r} may answer differently.")
+
+
+def _is_no_key(value: Any) -> bool:
+    return value is None or is_placeholder(value)
+
+
+def _moved(group: str, before: Deployment, after: Deployment) -> str:
+    """Return what is noticed of another address."""
+    was, now = (address_of(side.base or "") for side in (before, after))
+    if before.base == after.base:
+        return "Nothing."
+    if was is None or now is None or was.endpoint != now.endpoint:
+        return f"Requests of {group!r} go to another server."
+    if (was.scheme, was.path) == (now.scheme, now.path):
+        return "Nothing: it is the same server, written differently."
+    return f"Requests of {group!r} go to the same server by another path or scheme, which may not be there."
+
+
+def _shares(before: float | None, after: float | None) -> tuple[str, tuple[ChangeClass, ...] | None]:
+    if before is None or after is None:
+        return "The share of requests that each server gets may change.", None
+    if math.isclose(before, after):
+        return "Nothing: its share of the requests is the same.", (ChangeClass.INFO,)
+    return f"It gets {after:.0%} of the requests, and got {before:.0%}.", None
 
 
 def _is_told(old: Meaning, new: Meaning, group: str, place: Place) -> bool:
@@ -172,7 +235,7 @@ def _is_told(old: Meaning, new: Meaning, group: str, place: Place) -> bool:
     if place[-1] == "mode":
         return modes(old, group) != modes(new, group) and group not in {*old.aliases, *new.aliases}
     if place[-1] in _WINDOWS and group not in {*old.aliases, *new.aliases}:
-        windows = old.context(group), new.context(group)
+        windows = old.windows(group), new.windows(group)
         return None not in windows and windows[0] != windows[1]
     return False
 

@@ -16,7 +16,7 @@ _WHEN: Final = {
     "fallbacks": "fails",
     "context_window_fallbacks": "is sent too much text",
     "content_policy_fallbacks": "refuses for its content policy",
-    "default_fallbacks": "fails and has no chain of its own",
+    "default_fallbacks": "fails",
 }
 
 
@@ -30,20 +30,22 @@ def fallback_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A model group is no longer asked in another one's place.
 
     When servers fail, fewer are left to answer. Without any the client gets the error: then the change is
-    breaking.
+    breaking. Where the name itself is gone, that is what clients notice, and this says no more than that.
     """
     for key, before, after in _chains(old, new):
         gone = [target for target in before if target not in after]
         if gone:
-            notice = f"When {_asked(key)} {_WHEN[key[0]]}, only {names_in(after)} may answer."
-            if not after:
-                notice = f"When {_asked(key)} {_WHEN[key[0]]}, the client gets the error."
+            notice, classes = _without(old, new, key, after)
+            message = f"when {_when(key)}, {names_in(gone)} {_are(gone)} no longer asked"
+            if not after and set(gone) <= set(new.fallbacks.get(_for_any(key), ())):
+                message = f"{key[1]!r} has no chain of its own any more, which was {names_in(gone)}"
+                classes = (ChangeClass.INFO,)
             yield Said(
                 subject=key[1] or key[0],
-                message=f"when {_asked(key)} {_WHEN[key[0]]}, {names_in(gone)} {_are(gone)} no longer asked",
+                message=message,
                 notice=notice,
-                clients=(key[1],) if key[1] else (),
-                classes=None if after else (ChangeClass.BREAKING, ChangeClass.PERFORMANCE),
+                clients=_clients(old, key),
+                classes=classes,
             )
 
 
@@ -61,10 +63,10 @@ def fallback_added(old: Meaning, new: Meaning) -> Iterator[Said]:
         if fresh:
             yield Said(
                 subject=key[1] or key[0],
-                message=f"when {_asked(key)} {_WHEN[key[0]]}, {names_in(fresh)} {_are(fresh)} asked;"
+                message=f"when {_when(key)}, {names_in(fresh)} {_are(fresh)} asked;"
                 f" the chain is {' > '.join(after)}",
-                notice=f"When {_asked(key)} {_WHEN[key[0]]}, {names_in(fresh)} may answer.",
-                clients=(key[1],) if key[1] else (),
+                notice=f"When {_when(key)}, {names_in(fresh)} may answer.",
+                clients=_clients(new, key),
             )
 
 
@@ -79,10 +81,9 @@ def fallback_reordered(old: Meaning, new: Meaning) -> Iterator[Said]:
         if kept[0] != kept[1]:
             yield Said(
                 subject=key[1] or key[0],
-                message=f"when {_asked(key)} {_WHEN[key[0]]}, the order was {' > '.join(before)},"
-                f" is {' > '.join(after)}",
-                notice=f"When {_asked(key)} {_WHEN[key[0]]}, {after[0]!r} answers first.",
-                clients=(key[1],) if key[1] else (),
+                message=f"when {_when(key)}, the order was {' > '.join(before)}, is {' > '.join(after)}",
+                notice=f"When {_when(key)}, {after[0]!r} answers first.",
+                clients=_clients(new, key),
             )
 
 
@@ -97,5 +98,32 @@ def _are(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def _asked(key: tuple[str, str]) -> str:
-    return repr(key[1]) if key[1] else "a model group"
+def _when(key: tuple[str, str]) -> str:
+    who = repr(key[1]) if key[1] else "a model group that has no chain of its own"
+    return f"{who} {_WHEN[key[0]]}"
+
+
+def _for_any(key: tuple[str, str]) -> tuple[str, str]:
+    """Return the chain of those that have none of their own."""
+    return "default_fallbacks" if key[0] == "fallbacks" else key[0], ""
+
+
+def _clients(meaning: Meaning, key: tuple[str, str]) -> tuple[str, ...]:
+    """Return the names that a chain is for: one, or all that have none of their own."""
+    kind, name = key
+    return (name,) if name else tuple(each for each in meaning.names if meaning.is_without_chain(each, kind))
+
+
+def _without(
+    old: Meaning, new: Meaning, key: tuple[str, str], after: tuple[str, ...]
+) -> tuple[str, tuple[ChangeClass, ...] | None]:
+    """Return what is noticed where a chain has lost members, and the classes of that."""
+    name = key[1]
+    if name and name in old.names and name not in new.names:
+        return f"Nothing more: {name!r} is no longer served.", (ChangeClass.INFO,)
+    if after:
+        return f"When {_when(key)}, only {names_in(after)} may answer.", None
+    rest = new.fallbacks.get(_for_any(key), ())
+    if name and rest:
+        return f"When {_when(key)}, {names_in(rest)} may answer, as for any name.", None
+    return f"When {_when(key)}, the client gets the error.", (ChangeClass.BREAKING, ChangeClass.PERFORMANCE)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
-from pytest_aibackend.diff.meaning import Deployment, Meaning
+from pytest_aibackend.diff.deployment import Deployment, without_equal
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.reach import place_of
 from pytest_aibackend.litellm.plan.wildcards import WildcardIndex
 
 __all__ = [
     "alias_retargeted",
     "name_added",
+    "name_changed",
     "name_hidden",
     "name_removed",
     "name_shown",
@@ -62,22 +64,57 @@ def name_added(old: Meaning, new: Meaning) -> Iterator[Said]:
             )
 
 
+@change_rule("name-changed", classes=(ChangeClass.BREAKING,))
+def name_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """What a name led to is asked for by another name.
+
+    The same deployments, or the same target of an alias, under a new name: whoever asks for the old one gets
+    an error. With an alias that keeps the old name nobody notices, and the change is no breaking one; what
+    the alias loses, for fallbacks do not follow it, is said, too.
+    """
+    for was, name in new.renamed.items():
+        is_kept = was in new.kept
+        notice = f"A request for {was!r} is refused: ask for {name!r}."
+        if is_kept:
+            notice = f"Nothing: {was!r} is still answered."
+        elif WildcardIndex(new.patterns).matches(was):
+            notice = f"A request for {was!r} is now answered by a pattern; ask for {name!r}."
+        yield Said(
+            subject=was,
+            message=f"{was!r} is called {name!r} now{', and the old name is its alias' if is_kept else ''}:"
+            f" {_models(old.answering(name))}",
+            notice=notice,
+            clients=(was,),
+            classes=(ChangeClass.INFO,) if is_kept else None,
+        )
+
+
 @change_rule("alias-retargeted", classes=(ChangeClass.BREAKING,))
 def alias_retargeted(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A name leads to another model group than before.
 
     The same request is answered by other models, with other abilities, limits and prices, and by the
-    fallbacks of the name, not of the group that it leads to.
+    fallbacks of the name, not of the group that it leads to. Where the same deployments answer as before it
+    is no breaking change.
     """
+    names = {name: was for was, name in new.renamed.items()}
     for name in old.names:
         if name in new.names:
-            before, after = _leads_to(old, name), _leads_to(new, name)
-            if before != after:
+            before, after = _leads_to(old, name, names), _leads_to(new, name, {})
+            if _leads_to(old, name, {}) != after:
+                is_same = without_equal(old.answering(name), new.answering(name)) == ([], [])
+                models = _models(new.answering(name))
+                notice = f"A request for {name!r} is answered by {models}."
+                if is_same:
+                    notice = f"Nothing: the same deployments answer {name!r}."
+                elif not new.answering(name):
+                    notice = f"A request for {name!r} is refused: nothing answers it."
                 yield Said(
                     subject=name,
-                    message=f"{name!r} was {before}, is {after}: {_models(new.answering(name))}",
-                    notice=f"A request for {name!r} is answered by {_models(new.answering(name))}.",
+                    message=f"{name!r} {'is' if before == after else f'was {before}, is'} {after}: {models}",
+                    notice=notice,
                     clients=(name,),
+                    classes=(ChangeClass.INFO,) if is_same else None,
                 )
 
 
@@ -120,12 +157,16 @@ def pattern_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
     Which names clients used is not in the configuration: look into the gateway's log before. A pattern that
     was rewritten shows as one removed and one added.
     """
+    others = WildcardIndex(new.patterns)
     for pattern in old.patterns:
         if pattern not in new.patterns:
+            notice = f"A request for a name like {pattern!r} is refused, unless another route has it."
+            if others.matches(pattern):
+                notice = f"A name like {pattern!r} is now answered by another pattern, perhaps differently."
             yield Said(
                 subject=pattern,
                 message=f"the pattern {pattern!r} is gone; it led to {_models(old.groups[pattern])}",
-                notice=f"A request for a name like {pattern!r} is refused, unless another route has it.",
+                notice=notice,
                 clients=(pattern,),
             )
 
@@ -150,9 +191,9 @@ def _hidden(meaning: Meaning) -> set[str]:
     return {name for name, alias in meaning.aliases.items() if alias.hidden}
 
 
-def _leads_to(meaning: Meaning, name: str) -> str:
+def _leads_to(meaning: Meaning, name: str, names: Mapping[str, str]) -> str:
     alias = meaning.aliases.get(name)
-    return f"an alias of {alias.target!r}" if alias else "a model group of its own"
+    return f"an alias of {names.get(alias.target, alias.target)!r}" if alias else "a model group of its own"
 
 
 def _answered(meaning: Meaning, name: str) -> str:

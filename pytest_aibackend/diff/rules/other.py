@@ -16,6 +16,7 @@ from pytest_aibackend.litellm.words import section_of
 __all__ = ["deploy_setting_changed", "hidden_group_changed", "setting_changed", "writing_changed"]
 
 _TOLD: Final = ("url", "workers")  # by rules of their own
+_VARIABLES: Final = ("environment_variables",)  # by variable-changed
 _SECTIONS: Final = ("guardrails", "mcp_servers", "credential_list")  # by access-setting-changed
 
 
@@ -23,11 +24,10 @@ _SECTIONS: Final = ("guardrails", "mcp_servers", "credential_list")  # by access
 def setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A setting that no other rule speaks of is another.
 
-    LiteLLM has hundreds; its documentation says what this one does. Values of `environment_variables` are
-    not shown.
+    LiteLLM has hundreds; its documentation says what this one does.
     """
     for place, before, after in settings_that_differ(old, new):
-        if is_owned(place) or (len(place) == 1 and place[0] in _SECTIONS):
+        if is_owned(place) or (len(place) == 1 and place[0] in _SECTIONS) or place[0] in _VARIABLES:
             continue
         for leaf, was, now in leaves_that_differ(place, before, after):
             yield Said(
@@ -94,4 +94,5 @@ def deploy_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
 
 def _chains(meaning: Meaning, kind: str) -> dict[str, tuple[str, ...]]:
-    return {name: targets for (found, name), targets in meaning.fallbacks.items() if found == kind}
+    kinds = ("fallbacks", "default_fallbacks") if kind == "fallbacks" else (kind,)  # `*` stands in either
+    return {name: targets for (found, name), targets in meaning.fallbacks.items() if found in kinds}

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.meaning import Meaning
+from pytest_aibackend.diff.pairing import exchanged
 from pytest_aibackend.sources.models import PortEntry
 
-__all__ = ["port_added", "port_moved", "port_protocol_changed", "port_removed", "port_required_changed"]
+__all__ = [
+    "port_added",
+    "port_moved",
+    "port_protocol_changed",
+    "port_removed",
+    "port_renamed",
+    "port_required_changed",
+]
 
 
 @change_rule("port-moved", classes=(ChangeClass.BREAKING,))
@@ -33,7 +41,10 @@ def port_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Its port is free for others; the checks no longer look at it.
     """
+    renamed = _renamed(old, new)
     for name, entry in _only_in(old, new):
+        if name in renamed:
+            continue
         yield Said(
             subject=name,
             message=f"port {entry.port} of {name!r} is no longer registered",
@@ -47,12 +58,25 @@ def port_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The checks look at it from now on.
     """
+    renamed = _renamed(new, old)
     for name, entry in _only_in(new, old):
+        if name in renamed:
+            continue
         yield Said(
             subject=name,
             message=f"port {entry.port} is registered for {name!r}",
             notice="Nothing by itself.",
         )
+
+
+@change_rule("port-renamed", classes=(ChangeClass.INFO,))
+def port_renamed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A service has another name in the registry of ports, and is the same for the rest.
+
+    Names in the registry are the sources' own: nobody who connects sees them.
+    """
+    for was, name in _renamed(old, new).items():
+        yield Said(subject=was, message=f"{was!r} is called {name!r} in ports.yaml now", notice="Nothing.")
 
 
 @change_rule("port-protocol-changed", classes=(ChangeClass.INFO,))
@@ -91,6 +115,16 @@ def _only_in(one: Meaning, other: Meaning) -> Iterator[tuple[str, PortEntry]]:
         for name, entry in one.sources.ports.items():
             if name not in other.sources.ports:
                 yield name, entry
+
+
+def _renamed(old: Meaning, new: Meaning) -> dict[str, str]:
+    if not (old.sources and new.sources):
+        return {}
+    sides = (
+        {name: each.model_dump_json() for name, each in side.ports.items()}
+        for side in (old.sources, new.sources)
+    )
+    return exchanged(*sides)
 
 
 def _common(old: Meaning, new: Meaning) -> Iterator[tuple[str, PortEntry, PortEntry]]:

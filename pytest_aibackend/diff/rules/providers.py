@@ -7,19 +7,24 @@ from collections.abc import Iterator
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.meaning import Meaning
+from pytest_aibackend.diff.pairing import exchanged
 from pytest_aibackend.sources.addresses import shown_url
 from pytest_aibackend.sources.models import Provider
+from pytest_aibackend.sources.secrets import show_value
 
 __all__ = [
     "provider_added",
+    "provider_check_changed",
     "provider_disabled",
     "provider_enabled",
     "provider_moved",
     "provider_removed",
+    "provider_renamed",
     "provider_type_changed",
 ]
 
-_NO_MORE = "Model groups that it alone answered are gone; others have one server fewer."
+_NO_MORE = "Nothing beside what is said of names, deployments and fallbacks."
+_WATCHED = ("required", "health_endpoint")
 
 
 @change_rule(
@@ -30,7 +35,10 @@ def provider_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     What clients lose by it is said by name: names that vanish, deployments and fallbacks that are missing.
     """
+    renamed = _renamed(old, new)
     for name, provider in _only_in(old, new):
+        if name in renamed:
+            continue
         yield Said(
             subject=name,
             message=f"provider {name!r} is gone: {_described(provider)}",
@@ -46,7 +54,10 @@ def provider_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     It must run before the reload, or requests for its models fail.
     """
+    renamed = _renamed(new, old)
     for name, provider in _only_in(new, old):
+        if name in renamed:
+            continue
         yield Said(
             subject=name,
             message=f"provider {name!r} is new: {_described(provider)}",
@@ -54,6 +65,35 @@ def provider_added(old: Meaning, new: Meaning) -> Iterator[Said]:
             if provider.is_active
             else "Nothing: it is not active.",
         )
+
+
+@change_rule("provider-renamed", classes=(ChangeClass.INFO,))
+def provider_renamed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A provider has another name in `providers.yaml`, and is the same for the rest.
+
+    Names of providers are the sources' own: no client sees them. Where a mapping still has the old one, what
+    is lost by it is said by name.
+    """
+    for was, name in _renamed(old, new).items():
+        yield Said(subject=was, message=f"provider {was!r} is called {name!r} now", notice="Nothing.")
+
+
+@change_rule("provider-check-changed", classes=(ChangeClass.INFO,))
+def provider_check_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """The live checks look at a provider differently.
+
+    Whether it must run (`required`), and where it is asked whether it does (`health_endpoint`).
+    """
+    for name, before, after in _common(old, new):
+        for field in _WATCHED:
+            was, now = getattr(before, field), getattr(after, field)
+            if was != now:
+                yield Said(
+                    subject=name,
+                    message=f"{field} of provider {name!r} was {show_value(field, was)},"
+                    f" is {show_value(field, now)}",
+                    notice="Nothing: the live checks judge it differently.",
+                )
 
 
 @change_rule("provider-disabled", classes=(ChangeClass.INFO,), opposite="provider-enabled")
@@ -122,6 +162,16 @@ def _only_in(one: Meaning, other: Meaning) -> Iterator[tuple[str, Provider]]:
         for name, provider in one.sources.providers.items():
             if name not in other.sources.providers:
                 yield name, provider
+
+
+def _renamed(old: Meaning, new: Meaning) -> dict[str, str]:
+    if not (old.sources and new.sources):
+        return {}
+    sides = (
+        {name: each.model_dump_json() for name, each in side.providers.items()}
+        for side in (old.sources, new.sources)
+    )
+    return exchanged(*sides)
 
 
 def _common(old: Meaning, new: Meaning) -> Iterator[tuple[str, Provider, Provider]]:

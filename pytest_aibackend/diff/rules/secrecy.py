@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.meaning import Meaning
+from pytest_aibackend.diff.protection import leaves_of, lost, protection_changed
 from pytest_aibackend.diff.settings import Owned, own, owned_by, settings_that_differ
-from pytest_aibackend.diff.wording import from_to, holds_secrets
-from pytest_aibackend.litellm.words import deployments_of
-from pytest_aibackend.sources.addresses import address_of
+from pytest_aibackend.diff.wording import dotted, from_to, holds_secrets, leaves_that_differ
+from pytest_aibackend.sources.references import variable_of
 from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "logging_changed",
     "secret_inlined",
     "secret_taken_out",
+    "variable_changed",
 ]
 
 _CALLBACKS: Final = own(
@@ -45,8 +46,7 @@ _LOGGING: Final = own(
     ),
 )
 _TLS: Final = own(Owned("litellm_settings", "ssl_verify ssl_certificate ssl_security_level ssl_ecdh_curve"))
-_TLS_KEYS: Final = ("ssl", "ssl_verify")
-_OFF: Final = ("false", "0", "no", "off")
+_VARIABLES: Final = "environment_variables"
 
 
 @change_rule(
@@ -56,12 +56,13 @@ _OFF: Final = ("false", "0", "no", "off")
     opposite="encryption-gained",
 )
 def encryption_lost(old: Meaning, new: Meaning) -> Iterator[Said]:
-    """Something that was encrypted is no longer, or certificates are no longer looked at.
+    """Something goes over the network in the open, or certificates are no longer looked at.
 
-    A server that was asked by https is asked by http, `ssl` of the cache or `ssl_verify` is off: whoever is
-    on the way reads keys, requests and answers, or answers in the server's place.
+    A server on another machine is asked by http, and was asked by https, or not at all; `ssl` of the cache or
+    `ssl_verify` is off: whoever is on the way reads keys, requests and answers, or answers in the server's
+    place.
     """
-    for place in sorted(_unprotected(new) - _unprotected(old)):
+    for place in lost(old, new):
         yield Said(
             subject=place,
             message=f"without TLS, or without a look at certificates: {place}",
@@ -77,10 +78,10 @@ def encryption_gained(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     A server that has no certificate, or one that nobody trusts, is no longer reached.
     """
-    for place in sorted(_unprotected(old) - _unprotected(new)):
+    for place in lost(new, old):
         yield Said(
             subject=place,
-            message=f"no longer without TLS: {place}",
+            message=f"no longer without TLS, or without a look at certificates: {place}",
             notice="Nothing, if the server has a certificate that the gateway trusts.",
         )
 
@@ -91,7 +92,10 @@ def encryption_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Servers may be trusted that were not, or be refused that were.
     """
+    told = protection_changed(old, new)
     for place, before, after in owned_by(old, new, _TLS):
+        if dotted(place) in told:
+            continue
         yield Said(
             subject=place[-1],
             message=from_to(place, before, after),
@@ -170,6 +174,30 @@ def secret_taken_out(old: Meaning, new: Meaning) -> Iterator[Said]:
         yield Said(subject=place, message=f"{place} no longer holds a secret", notice="Nothing.")
 
 
+@change_rule("variable-changed", classes=(ChangeClass.SECURITY,))
+def variable_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
+    """A variable that the configuration gives the gateway is another.
+
+    LiteLLM, and what it calls, read keys, addresses and switches there. Values are not shown. Where it is the
+    master key the change is breaking.
+    """
+    masters = {variable_of(side.setting("general_settings", "master_key")) for side in (old, new)}
+    for place, before, after in settings_that_differ(old, new):
+        if place[0] != _VARIABLES:
+            continue
+        for leaf, was, now in leaves_that_differ(place, before, after):
+            is_master = leaf[-1] in {"LITELLM_MASTER_KEY", *masters}
+            notice = "Nothing, unless it is a key or an address that requests go by."
+            if is_master:
+                notice = "Requests with the old key are refused, unless both hold the same."
+            yield Said(
+                subject=leaf[-1],
+                message=from_to(leaf, was, now),
+                notice=notice,
+                classes=(ChangeClass.BREAKING, ChangeClass.SECURITY) if is_master else None,
+            )
+
+
 def _callbacks(one: Meaning, other: Meaning) -> Iterator[tuple[str, str]]:
     """Yield the callbacks that the other has and the one has not, with the setting that names them."""
     for place in sorted(_CALLBACKS):
@@ -182,42 +210,11 @@ def _texts(value: Any) -> set[str]:
     return {text if not is_key_shaped(text) else "(not shown)" for text in listed if isinstance(text, str)}
 
 
-def _unprotected(meaning: Meaning) -> set[str]:
-    """Return what is named and not protected: settings that are off, hosts asked by http."""
-    found = set()
-    for place, key, value in _leaves(meaning):
-        if key in _TLS_KEYS and str(value).lower() in _OFF:
-            found.add(place)
-        if isinstance(value, str) and value[:7].lower() == "http://":
-            address = address_of(value)
-            if address is not None and not address.is_loopback:
-                found.add(f"{place} ({address.host})")
-    return found
-
-
 def _secrets(meaning: Meaning) -> set[str]:
     found = set()
-    for place, key, value in _leaves(meaning):
+    for place, key, value in leaves_of(meaning):
         if not isinstance(value, str) or not value or "os.environ/" in value or is_placeholder(value):
             continue
         if holds_secrets(key) or is_key_shaped(value):
             found.add(place)
     return found
-
-
-def _leaves(meaning: Meaning) -> Iterator[tuple[str, str, Any]]:
-    """Yield every value of the document with its place; a deployment's is its model group."""
-    document = meaning.document
-    stack: list[tuple[str, str, Any]] = [
-        (f"{entry.get('model_name')}: ", "", entry) for entry in deployments_of(document)
-    ]
-    stack += [(str(key), str(key), value) for key, value in document.items() if key != "model_list"]
-    while stack:
-        place, key, value = stack.pop()
-        if isinstance(value, Mapping):
-            joint = "" if place.endswith(": ") else "."
-            stack += [(f"{place}{joint}{name}", str(name), item) for name, item in value.items()]
-        elif isinstance(value, list):
-            stack += [(place, key, item) for item in value]
-        else:
-            yield place, key, value

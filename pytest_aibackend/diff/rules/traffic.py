@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, Said
-from pytest_aibackend.diff.meaning import Meaning, Place
+from pytest_aibackend.diff.deployment import Place
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.settings import Owned, own, owned_by
 from pytest_aibackend.diff.wording import from_to
 
@@ -128,9 +130,17 @@ def parameter_handling_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """Parameters that a model does not know are treated differently.
 
     Without `drop_params` a request with one that the provider does not take is refused; with it the
-    parameter is left out without a word.
+    parameter is left out without a word, which breaks nothing.
     """
-    yield from _said(old, new, _HANDLING, "Requests with parameters that a model does not know may fail.")
+    for said in _said(old, new, _HANDLING, "Requests with parameters that a model does not know may fail."):
+        was, now = (side.setting("litellm_settings", "drop_params") is True for side in (old, new))
+        if said.subject != "drop_params" or (was and not now):
+            yield said
+            continue
+        notice = "Nothing, unless LITELLM_DROP_PARAMS says otherwise."
+        if now:
+            notice = "Parameters that a model does not know are left out, and no longer refused."
+        yield replace(said, notice=notice, classes=(ChangeClass.INFO,))
 
 
 @change_rule("workers-changed", classes=(ChangeClass.PERFORMANCE,))
