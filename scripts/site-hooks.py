@@ -1,4 +1,4 @@
-"""Pages of the site outside of docs/, links between them, diagrams without a CDN."""  # noqa: INP001 # by its path
+"""Pages of the site outside of docs/, links between them, diagrams and search without a CDN."""  # noqa: INP001 # by its path
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ PLACES: Final = {
     "deploy/systemd/README.md": "systemd.md",
     "deploy/systemd": "systemd.md",
     "README.md": "index.md",
+    "docs/index.md": "pages.md",
 }
 MERMAID: Final = ROOT / "tests" / "mermaid" / "node_modules" / "mermaid" / "dist" / "mermaid.min.js"
 LINK: Final = re.compile(r"(?<!!)\[([^]\n]*)]\(([^)\s]+)\)")
+CODE: Final = re.compile(r"<code>([^<\n]*)</code>")
+WORD: Final = re.compile(r"(?:&[#\w]+;|[^\s&<]){2,30}(?![^\s<])")  # longer ones may have to be broken
 # The theme loads these two from there when they are missing; they are not.
 ELSEWHERE: Final = re.compile(r"https://unpkg\.com/[\w.@/-]+")
 
@@ -46,7 +49,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that stand elsewhere."""
     for source, place in PLACES.items():
-        if (ROOT / source).is_file() and place != "index.md":
+        if (ROOT / source).is_file():
+            if already := files.get_file_from_path(place):
+                files.remove(already)
             files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))
     if MERMAID.is_file():
         files.append(File.generated(config, "assets/mermaid.min.js", abs_src_path=str(MERMAID)))
@@ -69,6 +74,16 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     return LINK.sub(lead, markdown)
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Keep options and names whole: a browser would begin a new line after any of their hyphens."""
+
+    def keep(match: re.Match[str]) -> str:
+        words = WORD.sub(r'<span class="word">\g<0></span>', match[1])
+        return f"<code>{words}</code>"
+
+    return CODE.sub(keep, html)
+
+
 def on_post_build(config: MkDocsConfig) -> None:
     """Take out of the theme's script what it would load from elsewhere."""
     for script in Path(config.site_dir).glob("assets/javascripts/*.js"):
@@ -79,6 +94,6 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 def _source_of(place: str) -> str:
     for source, there in PLACES.items():
-        if there == place and (ROOT / source).is_file() and place != "index.md":
+        if there == place and (ROOT / source).is_file():
             return source
     return f"docs/{place}"
