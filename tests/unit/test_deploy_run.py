@@ -151,6 +151,19 @@ def test_a_gateway_that_serves_neither_is_restarted_and_then_told_of(desk: Desk)
     assert desk.site.target.read_bytes() == old
 
 
+@pytest.mark.parametrize("is_well", [True, False], ids=["well", "unwell"])
+def test_what_is_served_already_is_kept_once_it_is_verified(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, is_well: bool
+) -> None:
+    monkeypatch.setattr(site.Site, "is_served", lambda *_: True)
+    (desk.site.state.path / "verified.json").unlink(missing_ok=True)
+    desk.gateway.refuses = set() if is_well else {desk.site.deployed_sha256()}
+    status, document = desk.reload()
+    assert (status, document["outcome"], desk.gateway.told) == (0, "unchanged", [])
+    verified = desk.site.state.verified()
+    assert (verified.sha256 if verified else None) == (desk.site.deployed_sha256() if is_well else None)
+
+
 # -- what an earlier run left
 
 
