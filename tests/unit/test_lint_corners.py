@@ -108,6 +108,7 @@ def test_the_master_key(added: str, environment: dict[str, str], expected: list[
 
 OLLAMA = ("model: ollama/m", "api_base: 'http://10.0.0.1:11434'")
 URL = "vault.example.org/v1/key"
+GUARD = "guardrails: [{{guardrail_name: g, litellm_params: {{guardrail: presidio, {}}}}}]\n"
 GROUPS = """\
 router_settings:
   routing_groups:
@@ -122,7 +123,7 @@ router_settings:
     [
         # What servers of vLLM and others take is sent on to them; a note may resemble a key.
         (model(VLLM, AT, "min_tokens: 5", "top_a: 1", "plugins: []"), []),
-        (model(*OLLAMA, info="nodes: 2"), []),
+        (model(*OLLAMA, info="node: 2"), []),
         (model(*OLLAMA, info="created_at: '1717142400'"), []),
         (model(*OLLAMA, info="updated_at: 'yesterday'"), [(4, "malformed-time", "is 'yesterday'")]),
         # A URL is no secret in itself, whatever its field is called; a password in it is one.
@@ -132,14 +133,19 @@ router_settings:
             [(4, "credentials-in-url", "model_list[1].litellm_params.api_key carries a password")],
         ),
         # A model of Replicate is known by the digest behind its name.
-        (model(f"model: 'meta/llama:{'0123456789abcdef' * 4}'", "api_key: os.environ/K"), []),
+        (model(f"model: 'stability-ai/sdxl:{'0123456789abcdef' * 4}'", "api_key: os.environ/K"), []),
         (
             model("model: some-model", "api_base: 'http://[::1'"),
             [(4, "provider-unresolved", "'some-model' names no"), (4, "malformed-url", "not hold an IPv6")],
         ),
         (model("model: some-model"), [(4, "provider-unresolved", "'some-model' names no provider")]),
         (model(*OLLAMA).replace("it,", '"a\\tb",'), [(4, "unusable-name", "another control character")]),
-        ("guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio, mode: PRE_CALL}}]\n", []),
+        # A guardrail's moment is read in whatever case, and no other word of it.
+        (GUARD.format("mode: PRE_CALL"), []),
+        (
+            GUARD.format("mode: pre_call, presidio_run_on: BOTH"),
+            [(4, "unknown-value", "is 'BOTH'; LiteLLM knows 'input', 'output', 'both'")],
+        ),
         ("litellm_settings: {drop_params: 1}\n", []),
         ("litellm_settings: {drop_params: [seed]}\n", [(4, "wrong-type", "should be true or false")]),
         (
@@ -178,11 +184,13 @@ def test_what_only_newer_versions_ask_for(version: str, expected: list[Said]) ->
 def test_an_included_file_may_be_empty(tmp_path: Path) -> None:
     """LiteLLM takes it for one without sections, and refuses to start with a first file that is empty."""
     (tmp_path / "none.yaml").write_text("# nothing yet\n")
+    (tmp_path / "null.yaml").write_text("~\n")
     path = tmp_path / "c.yaml"
-    path.write_text(f"include: [none.yaml]\n{HEAD}")
+    path.write_text(f"include: [none.yaml, null.yaml]\n{HEAD}")
     document = LintDocument.read(path.read_bytes(), "c.yaml", str(path))
     (found,) = running.lint(document, load_schema("1.106")).findings
     assert (str(found.severity), found.rule, found.location.file) == ("warning", "empty-file", "none.yaml")
+    assert_said(findings("~\n"), [(1, "wrong-top-level", "the file holds nothing")])
 
 
 def test_a_fault_of_a_rule_names_the_rule_and_the_file(monkeypatch: pytest.MonkeyPatch) -> None:

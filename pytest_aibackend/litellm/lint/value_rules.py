@@ -85,16 +85,11 @@ def unknown_value(context: LintContext) -> Iterator[LintProblem]:
     """
     for departure in departures_of(context, Kind.VALUE):
         key = departure.path[-1]
-        listed_names = context.schema.listed(departure.section, str(key))
-        allowed = tuple(sorted(listed_names)) if listed_names else departure.allowed
-        in_guardrail = departure.path[0] == "guardrails"  # whose classes do not mind the case
-        if departure.value in allowed or (in_guardrail and str(departure.value).lower() in allowed):
-            continue
-        texts = [each for each in allowed if isinstance(each, str)]
+        texts = [each for each in departure.allowed if isinstance(each, str)]
         yield LintProblem(
             path=departure.path,
             message=f"{dotted(departure.path)} is {show_value(key, departure.value)};"
-            f" LiteLLM knows {listed(allowed, shown=12)}",
+            f" LiteLLM knows {listed(departure.allowed, shown=12)}",
             hint=nearness_of(context).hint(departure.value, texts, otherwise="write one of these"),
             severity=Severity.WARNING if _is_kept(context, departure) else None,
         )
