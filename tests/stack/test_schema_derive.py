@@ -145,3 +145,31 @@ def test_says_where_it_cannot_write(tmp_path: Path) -> None:
     done = aibackend("schema", "derive", "--output", blocked / "x.json")
     assert done.returncode == 2
     assert f"cannot write {blocked / 'x.json'}" in done.stderr
+
+
+def test_says_why_it_cannot_read_a_litellm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "litellm"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('no proxy here')\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    assert main(["schema", "derive"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "the installed LiteLLM cannot be read: ImportError: no proxy here; is the proxy's part" in err
+    assert "Traceback" not in err
+
+
+def test_prints_the_schema_and_notes_what_the_additions_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "derive_text", lambda: ("{}\n", "[]\n", ["general_settings.a"]))
+    assert main(["schema", "derive"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "{}\n"
+    assert (
+        "note: this LiteLLM does not have the lines that additions.yaml names for general_settings.a;" in err
+    )
+    assert main(["schema", "derive", "--output", str(tmp_path)]) == 2
+    assert f"error: cannot write {tmp_path}: Is a directory" in capsys.readouterr().err

@@ -62,7 +62,7 @@ def derive_text() -> tuple[str, str, list[str]]:
         DeriveError: LiteLLM is not installed, or not as the derivation knows it.
     """
     if importlib.util.find_spec("litellm") is None:
-        raise DeriveError(
+        raise DeriveError(  # pragma: no cover - seen where nothing is installed, nor what would measure it
             "LiteLLM is not installed for this Python, so there is nothing to derive from;"
             " install it: pip install 'litellm[proxy]'"
         )

@@ -69,8 +69,6 @@ class Section:
         if not key.default:
             key.default = _default(default)
         key.declared = key.declared or place
-        if key.declared is None and place is not None:
-            key.declared = place
 
     def add_class(self, owner: type | None, *, without: Container[str] = ()) -> None:
         """Add the fields of a pydantic model or TypedDict."""
