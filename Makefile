@@ -77,9 +77,9 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy || status=1; \
 	$(BIN)/mypy scripts || status=1; \
 	$(BIN)/lint-imports || status=1; \
-	$(BIN)/zizmor --quiet --offline --persona auditor .github || status=1; \
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml || status=1; \
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml || status=1; \
+	$(BIN)/zizmor --quiet --offline --persona auditor $(ZIZMOR_FORMAT) .github || status=1; \
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml || status=1; \
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml || status=1; \
 	exit $$status
 
 # Mermaid, which draws the diagrams, comes with npm where that is; without it they are shown as text.
@@ -87,6 +87,7 @@ docs: $(VENV)/.tools
 	@! command -v npm >/dev/null || [ -d tests/mermaid/node_modules ] || \
 		npm install --prefix tests/mermaid --no-audit --no-fund --ignore-scripts --silent || true
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
+	@[ -d tests/mermaid/node_modules ] || echo "without npm: the diagrams are shown as text"
 	@echo "site/index.html"
 
 hooks: $(VENV)/.dev
@@ -123,6 +124,7 @@ ifdef GITHUB_ACTIONS
 export RUFF_OUTPUT_FORMAT := github
 ANNOTATE = @echo "::add-matcher::.github/findings-matcher.json"
 LINT_FORMAT := --format github
+ZIZMOR_FORMAT := --format github
 endif
 
 # The whole graph, in parallel where it allows; INTEGRATION=1 adds the stage that starts the embedded stack.
@@ -141,8 +143,10 @@ endif
 ci-yaml: $(VENV)/.tools
 	@echo "== stage 1: YAML syntax"
 	$(ANNOTATE)
-	@git ls-files -z '*.yaml' '*.yml' | xargs -0 $(BIN)/yamllint --strict
-	@$(BIN)/pytest checks/test_01_yaml_syntax.py
+	@status=0; \
+	git ls-files -z '*.yaml' '*.yml' | xargs -0 $(BIN)/yamllint --strict || status=1; \
+	$(BIN)/pytest checks/test_01_yaml_syntax.py || status=1; \
+	exit $$status
 
 ci-quality:
 	@echo "== stage 2: code quality"
@@ -151,8 +155,11 @@ ci-quality:
 ci-schema: $(VENV)/.tools
 	@echo "== stage 3: schemas"
 	$(ANNOTATE)
-	@$(BIN)/pytest checks/test_02_provider_schema.py checks/test_03_model_mappings_schema.py checks/test_04_ports_schema.py
-	@$(BIN)/aibackend lint $(LINT_FORMAT) config/litellm-unified.yaml
+	@status=0; \
+	$(BIN)/pytest checks/test_02_provider_schema.py checks/test_03_model_mappings_schema.py \
+		checks/test_04_ports_schema.py || status=1; \
+	$(BIN)/aibackend lint $(LINT_FORMAT) config/litellm-unified.yaml || status=1; \
+	exit $$status
 
 ci-secrets: $(VENV)/.tools
 	@echo "== stage 4: secrets"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from tests.workflows import FOLDER, NAMES, ROOT, load, needs, steps
 
 STAGES = ("yaml", "quality", "schema", "secrets", "docs", "generated", "integration", "comprehensive")
 PAGE = ROOT / "docs" / "ci.md"
+# Nothing is installed by a test: make takes it for done.
+STAMPS = tuple(f"--old-file={Path(sys.prefix, name)}" for name in (".tools", ".dev"))
+MAKE = ("make", f"--file={ROOT / 'Makefile'}", *STAMPS, f"VENV={sys.prefix}")
 PINNED = re.compile(r"uses: ([\w/.-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$")
 
 
@@ -153,6 +159,22 @@ def test_page_names_every_workflow(name: str) -> None:
     assert f"(../.github/workflows/{name}.yml)" in PAGE.read_text(encoding="utf-8")
 
 
+def annotation(line: str) -> tuple[str | None, ...] | None:
+    """What GitHub makes of a line: file, line, column and how grave it is."""
+    if match := re.match(r"::(error|warning) (?:title=[^,]*,)?file=([^,]+),line=(\d+)(?:,col=(\d+))?", line):
+        return match[2], match[3], match[4], match[1]
+    for matcher in json.loads((ROOT / ".github" / "findings-matcher.json").read_text())["problemMatcher"]:
+        (pattern,) = matcher["pattern"]
+        if match := re.match(pattern["regexp"], line):
+            file, number, column, severity = (
+                match[pattern[key]] if key in pattern else None
+                for key in ("file", "line", "column", "severity")
+            )
+            assert match[pattern["message"]]
+            return file, number, column, severity or matcher["severity"]
+    return None
+
+
 @pytest.mark.parametrize(
     ("line", "seen"),
     [
@@ -160,16 +182,102 @@ def test_page_names_every_workflow(name: str) -> None:
         ("pytest_aibackend/cli/a.py:3: error: Name [x]", ("pytest_aibackend/cli/a.py", "3", None, "error")),
         ("config/gateway.yaml:26:3: warning: no-backup: x", ("config/gateway.yaml", "26", "3", "warning")),
         ("a.py:1:1: error: new secret: AWS Access Key", ("a.py", "1", "1", "error")),
+        (".env:1:1: error: new secret: Secret Keyword", (".env", "1", "1", "error")),
+        ("Makefile:9:1: error: new secret: Secret Keyword", ("Makefile", "9", "1", "error")),
+        (
+            "config/litellm-unified.yaml: error: generated-missing: it does not exist",
+            ("config/litellm-unified.yaml", None, None, "error"),
+        ),
+        (
+            "  .github/workflows/a.yml::$.jobs.b: {} is not valid",
+            (".github/workflows/a.yml", None, None, "error"),
+        ),
+        ("- pytest_aibackend.findings -> pytest_aibackend.sources (l.7)", (None, None, None, "error")),
         ("  hint: run `aibackend generate`", None),
         ("pytest_aibackend/a.py:3: note: see there", None),
         ("error: something else", None),
+        ("FAILED checks/test_02.py::test_a[b] - Failed: config/a.yaml:6:5: error: unknown-value: x", None),
     ],
 )
 def test_matcher_finds_findings(line: str, seen: tuple[str | None, ...] | None) -> None:
-    matcher = json.loads((ROOT / ".github" / "findings-matcher.json").read_text(encoding="utf-8"))
-    (pattern,) = matcher["problemMatcher"][0]["pattern"]
-    match = re.match(pattern["regexp"], line)
-    assert (match and tuple(match[pattern[key]] for key in ("file", "line", "column", "severity"))) == seen
+    assert annotation(line) == seen
+
+
+@pytest.mark.parametrize(
+    ("tool", "good", "bad", "seen"),
+    [
+        ("zizmor", r"(actions/checkout)@\w+ # \S+", r"\1@v6", ("24", None, "error")),
+        ("zizmor", "run: make review", "run: echo ${{ github.head_ref }}", ("42", None, "error")),
+        ("check-jsonschema", "timeout-minutes", "timeout-minuts", (None, None, "error")),
+    ],
+)
+def test_a_bad_workflow_is_told_on_github(
+    tool: str, good: str, bad: str, seen: tuple[str | None, ...], tmp_path: Path
+) -> None:
+    workflow = tmp_path / ".github" / "workflows" / "pr-validation.yml"
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    text, count = re.subn(good, bad, workflow.read_text(encoding="utf-8"))
+    assert count == 1
+    workflow.write_text(text, encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    made = subprocess.run(
+        [*MAKE, "--dry-run", "GITHUB_ACTIONS=true", "lint"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (line, *_) = (line for line in made.splitlines() if f"/{tool} " in line)
+    done = subprocess.run(
+        ["bash", "-c", line.removesuffix(" || status=1; \\")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    told = [annotation(line) for line in (done.stdout + done.stderr).splitlines()]
+    assert (".github/workflows/pr-validation.yml", *seen) in told, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "faults", "said"),
+    [
+        (
+            "yaml",
+            {"ports.yaml": ("  port: 4000\n", "  port: 4000\n  port: 4001\n")},
+            ('duplication of key "port"', "config/ports.yaml:6:3: error: duplicate-key: "),
+        ),
+        (
+            "schema",
+            {
+                "providers.yaml": ("type: ollama", "type: olama"),
+                "litellm-unified.yaml": ("model_list:", "model_lst:"),
+            },
+            ("config/providers.yaml:6:5: error: unknown-value: ", ":7:1: error: unread-section: "),
+        ),
+    ],
+    ids=["yaml", "schema"],
+)
+def test_a_stage_says_all_that_it_has_to_say(
+    stage: str, faults: dict[str, tuple[str, str]], said: tuple[str, ...], tmp_path: Path
+) -> None:
+    for folder in ("config", "checks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "conftest.py", ".yamllint.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for file, (good, bad) in faults.items():
+        path = tmp_path / "config" / file
+        text = path.read_text(encoding="utf-8")
+        assert good in text
+        path.write_text(text.replace(good, bad, 1), encoding="utf-8")
+    subprocess.run("git init -q && git add .", shell=True, cwd=tmp_path, check=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "MAKE"))}
+    done = subprocess.run(
+        [*MAKE, f"ci-{stage}"], cwd=tmp_path, env=kept, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert [words for words in said if words not in done.stdout] == [], done.stdout
 
 
 def test_findings_matcher_is_loaded_on_github_alone() -> None:
