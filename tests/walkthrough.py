@@ -4,6 +4,7 @@ A comment right above a block says what it is; readers do not see it.
 
     <!-- runnable -->                 a shell block that ends with 0
     <!-- runnable: exit 1 -->         one that ends with 1
+    <!-- runnable: backup -->         one that needs a reload to have been; NAME is the backup that it made
     <!-- runnable: stack -->          one that needs the embedded stack (tests/stack/test_consuming_api.py)
     <!-- prints -->                   what the block before it prints; a line `...` stands for any lines
     <!-- into FILE, under KEY -->     lines to add in FILE below the line `KEY:`, which the block may repeat
@@ -36,7 +37,7 @@ _BLOCK = re.compile(
     r" *```(?P<language>\w+)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
-_COPIED = ("config", "examples", "scripts", "checks", "docs")
+_COPIED = (".serena", "config", "examples", "scripts", "checks", "deploy", "docs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +96,20 @@ def steps_of(page: Path) -> Iterator[Step]:
 
 
 def scratch_repository(target: Path) -> Path:
-    """Return a copy of what the pages speak of, as a git repository with one commit."""
+    """Return a copy of what the pages speak of, as a git repository with one commit.
+
+    `config.yaml` in it is a LiteLLM configuration that somebody wrote by hand; `.venv` is set up.
+    """
     for name in _COPIED:
         ignored = shutil.ignore_patterns("__pycache__", ".aibackend", "backups")
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
+    for page in ROOT.glob("*.md"):
+        shutil.copy(page, target)
+    generated = (ROOT / "config" / "litellm-unified.yaml").read_text(encoding="utf-8")
+    (target / "config.yaml").write_text(generated.partition("\n\n")[2], encoding="utf-8")
+    (target / ".gitignore").write_text(".venv\n.aibackend/\n", encoding="utf-8")
+    (target / ".venv").mkdir()
+    (target / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     for words in ("init --quiet -b main", "add .", "commit --quiet -m before"):
         subprocess.run(["git", *words.split()], cwd=target, env=environment(target), check=True)
     return target
@@ -120,7 +131,23 @@ def environment(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "120",
+        "GIT_EDITOR": "true",
     }
+
+
+def deployed_repository(target: Path) -> Path:
+    """Return a copy in which a change was committed and deployed, with no service to be told of it."""
+    folder = scratch_repository(target)
+    gateway = folder / "config" / "gateway.yaml"
+    text = gateway.read_text(encoding="utf-8").replace("num_retries: 2", "num_retries: 3")
+    service = "kind: systemd-user\n    name: litellm.service"
+    assert service in text
+    gateway.write_text(text.replace(service, "kind: none"), encoding="utf-8")
+    deploy = "scripts/reload-litellm-config.sh --force --no-canary && git commit --quiet --all -m change"
+    done = shell(Block(line=0, what="runnable", argument="", language="sh", text=deploy), folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("deployed\n")
+    return folder
 
 
 def edit(block: Block, folder: Path) -> None:

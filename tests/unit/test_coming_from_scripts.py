@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.walkthrough import ROOT, Block, scratch_repository, shell
+from tests.walkthrough import ROOT, Block, deployed_repository, shell
 
 OLDER = {
     "reload-litellm-config.sh",
@@ -33,17 +33,7 @@ def command(text: str) -> Block:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scratch copy in which something was deployed, so that there is a backup."""
-    folder = scratch_repository(tmp_path_factory.mktemp("older") / "repository")
-    gateway = folder / "config" / "gateway.yaml"
-    text = gateway.read_text(encoding="utf-8").replace("num_retries: 2", "num_retries: 3")
-    gateway.write_text(
-        text.replace("kind: systemd-user\n    name: litellm.service", "kind: none"), encoding="utf-8"
-    )
-    done = shell(command("scripts/reload-litellm-config.sh --force --no-canary"), folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("deployed\n")
-    return folder
+    return deployed_repository(tmp_path_factory.mktemp("older") / "repository")
 
 
 def test_the_table_has_each_of_them_once() -> None:

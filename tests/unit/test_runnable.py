@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.walkthrough import (
     ROOT,
     Block,
     blocks_of,
+    deployed_repository,
     edit,
     is_as_shown,
     scratch_repository,
@@ -20,10 +23,11 @@ from tests.walkthrough import (
     steps_of,
 )
 
+ELSEWHERE = ("stack", "backup")
 OFFLINE = [
     page
     for page in PAGES
-    if any(block.what == "runnable" and block.argument != "stack" for block in blocks_of(page))
+    if any(block.what == "runnable" and block.argument not in ELSEWHERE for block in blocks_of(page))
 ]
 
 
@@ -31,7 +35,7 @@ OFFLINE = [
 def test_page_can_be_followed(page: Path, tmp_path: Path) -> None:
     folder = scratch_repository(tmp_path / "repository")
     for step in steps_of(page):
-        if step.run.argument == "stack":
+        if step.run.argument in ELSEWHERE:
             continue
         for block in step.edits:
             edit(block, folder)
@@ -41,6 +45,28 @@ def test_page_can_be_followed(page: Path, tmp_path: Path) -> None:
         assert "Traceback" not in done.stdout + done.stderr, where + done.stderr
         if step.prints is not None:
             assert is_as_shown(step.prints, done.stdout), where + done.stdout
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return deployed_repository(tmp_path_factory.mktemp("deployed") / "repository")
+
+
+WAYS_BACK = [(page, block) for page in PAGES for block in blocks_of(page) if block.argument == "backup"]
+
+
+@pytest.mark.parametrize(
+    ("page", "block"), WAYS_BACK, ids=[f"{page.stem}-{block.line}" for page, block in WAYS_BACK]
+)
+def test_the_way_back(page: Path, block: Block, deployed: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(deployed, tmp_path / "repository", symlinks=True))
+    (backup,) = (each for each in folder.glob("config/backups/*") if each.suffix != ".sha256")
+    # What the canary does is tried elsewhere; here it would only take its ten seconds.
+    text = re.sub(r"(backups restore|aibackend reload)", r"\1 --no-canary", block.text)
+    done = shell(replace(block, text=text.replace("NAME", backup.name)), folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^(deployed|unchanged: nothing to do)$", done.stdout, re.MULTILINE)
+    assert "num_retries: 2" in (folder / "config" / "litellm-unified.yaml").read_text(encoding="utf-8")
 
 
 def test_the_readme_shows_a_real_run(tmp_path: Path) -> None:
