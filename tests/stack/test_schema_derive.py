@@ -168,8 +168,7 @@ def test_prints_the_schema_and_notes_what_the_additions_miss(
     assert main(["schema", "derive"]) == 0
     out, err = capsys.readouterr()
     assert out == "{}\n"
-    assert (
-        "note: this LiteLLM does not have the lines that additions.yaml names for general_settings.a;" in err
-    )
+    assert err.startswith("note: this LiteLLM does not have the lines that additions.yaml names for")
+    assert "'general_settings.a'" in err
     assert main(["schema", "derive", "--output", str(tmp_path)]) == 2
     assert f"error: cannot write {tmp_path}: Is a directory" in capsys.readouterr().err
