@@ -77,7 +77,7 @@ def unreadable_character(error: ReaderError, text: str) -> YamlProblem:
     line, column = place_of(text[: text.index(chr(error.character))])
     return YamlProblem(
         rule="yaml-syntax",
-        message=f"U+{error.character:04X} is a control character that YAML does not allow",
+        message=f"U+{error.character:04X} is a character that YAML does not allow",
         hint="remove it; an editor that shows invisible characters helps",
         line=line,
         column=column,
@@ -88,20 +88,21 @@ def syntax_problem(error: MarkedYAMLError, text: str) -> YamlProblem:
     """Return the problem that PyYAML has with a text, at the place where a person would mend it."""
     problem, context = error.problem or "this cannot be read as YAML", error.context or ""
     # Of a quote that is never closed the place is where it opens, not where the file ends.
-    is_open_quote = "quoted scalar" in context and "unexpected" in problem
+    is_quoted = "quoted" in context
+    is_open_quote = is_quoted and "unexpected" in problem
     mark = error.context_mark if is_open_quote else error.problem_mark
     assert mark is not None
     lines = text.splitlines()
     for number in (mark.line, mark.line - 1):
         if 0 <= number < len(lines) and _is_tabbed(lines[number]):
             return _tab_indentation(number, lines[number])
-    content = lines[mark.line].strip() if mark.line < len(lines) else ""
+    there = "".join(lines[mark.line : mark.line + 1])[mark.column :]
     hint = _LOOK_AROUND
     if "mapping values are not allowed" in problem:
         hint = "quote a value that holds ': ', or check the indentation of this line"
-    elif "escape" in problem:
+    elif is_quoted and "escape" in problem:
         hint = "in double quotes a backslash begins an escape: write two, or use single quotes"
-    elif content.startswith(("@", "`", "%")):
+    elif there.startswith(("@", "`", "%")):
         hint = "quote a value that begins with @, ` or %"
     where = f" ({context})" if context and context not in problem else ""
     return YamlProblem(

@@ -247,6 +247,13 @@ def test_what_stands_beside_a_key_of_secrets_is_shown(text: str) -> None:
     assert "*b" in refused(text).message
 
 
+@pytest.mark.parametrize("value", ["@scope/model", "`date`", "%APPDATA%"])
+def test_a_value_that_must_be_quoted(value: str) -> None:
+    problem = refused(f"a: 1\nb:\n  - {value}\n")
+    assert (problem.line, problem.column) == (3, 5)
+    assert problem.hint == "quote a value that begins with @, ` or %"
+
+
 def test_a_windows_path_in_double_quotes() -> None:
     problem = refused('a: 1\nb: "C:\\models"\n')
     assert (problem.line, problem.column) == (2, 7), "of the backslash"
