@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import textwrap
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from pytest_aibackend.checklist import CHECKS
 from pytest_aibackend.cli import build_parser, main
 from pytest_aibackend.deploy.report import EXIT
 from pytest_aibackend.sources.models import Deploy
@@ -48,6 +51,62 @@ def test_command_of_the_documentation_exists(line: str) -> None:
         assert ended.value.code == 0
     else:
         assert callable(build_parser().parse_args(words).run)
+
+
+# pytest and the scripts, where a page names them with what to give them.
+PROGRAM = re.compile(
+    r"(?:^ *|`|^)(?:\.venv/bin/)?((?:pytest|scripts/[\w-]+\.(?:sh|py)) (?=[\[\w./-]*[\]/.-])[^`\n]*)",
+    re.MULTILINE,
+)
+
+
+def programs() -> list[str]:
+    told = (match[1] for page in PAGES for match in PROGRAM.finditer(page.read_text(encoding="utf-8")))
+    return sorted({re.sub(r"[][]|\s+#.*", "", line) for line in told})
+
+
+@pytest.fixture(scope="module")
+def help_of_pytest() -> str:
+    command = [sys.executable, "-m", "pytest", "--help"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("line", programs())
+def test_options_and_files_of_a_program_exist(line: str, help_of_pytest: str) -> None:
+    program, *words = line.split()
+    known = help_of_pytest
+    if program != "pytest":
+        script = (ROOT / program).read_text(encoding="utf-8")
+        known = script + (ROOT / "scripts" / "lib.sh").read_text(encoding="utf-8")
+    for word in words:
+        if word.startswith("-"):
+            assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", known), word
+        elif "/" in word:
+            assert (ROOT / word).exists(), word
+
+
+def test_programs_are_seen() -> None:
+    assert {
+        "pytest checks/ -m critical",
+        "pytest --live",
+        "scripts/check-docs.py --write",
+        "scripts/validate-all-configs.sh --json --critical --live",
+    } <= set(programs())
+
+
+def test_the_readme_lists_the_checks_as_they_are() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## What comes out")[2]
+    rows = re.findall(r"^\| (\d+) ([\w-]+)[^|]*\| *(\w*) *\| *([^|]*?) *\|$", table, re.MULTILINE)
+    wanted = [
+        (
+            str(check.number),
+            check.slug,
+            "critical" if check.critical else "",
+            "all of it" if check.live else "who listens" if check.number == 6 else "",
+        )
+        for check in CHECKS.values()
+    ]
+    assert rows == wanted
 
 
 def test_exit_codes_of_the_table() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,40 @@ def test_every_marker_is_above_a_block() -> None:
         text = page.read_text(encoding="utf-8")
         markers = re.findall(r"^ *<!-- (?:runnable|prints|into|is)\b.*-->$", text, re.MULTILINE)
         assert len(markers) == len(blocks_of(page)), page.name
+
+
+SHELL = re.compile(
+    r"(?:^ *<!-- (?P<marker>[\w-]+)[^\n]* -->\n+)?^ *```sh\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL
+)
+
+
+def test_every_fenced_shell_block_is_run() -> None:
+    """What nobody should run, or only with things of one's own, is indented, or shows what to set."""
+    for page in PAGES:
+        for block in SHELL.finditer(page.read_text(encoding="utf-8")):
+            assert block["marker"] in ("runnable", "client"), f"{page.name}: {block['text']}"
+
+
+SCRIPTS = [
+    (page, match[1])
+    for page in PAGES
+    for match in re.finditer(
+        r"^```javascript\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+]
+
+
+@pytest.mark.parametrize("text", [text for _, text in SCRIPTS], ids=[f"{n}" for n, _ in enumerate(SCRIPTS)])
+def test_javascript_is_javascript(text: str, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no Node here")
+    script = tmp_path / "example.mjs"
+    script.write_text(text, encoding="utf-8")
+    done = subprocess.run([node, "--check", str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    script.write_text(text.replace("(", "((", 1), encoding="utf-8")
+    assert subprocess.run([node, "--check", str(script)], capture_output=True, check=False).returncode != 0
 
 
 @pytest.mark.parametrize(
