@@ -80,6 +80,8 @@ GOOD: dict[str, Any] = {
         "fallbacks": [{"big": ["small"]}],
         "model_group_alias": {"default": "small", "quiet": {"model": "tiny", "hidden": True}},
         "retry_policy": {"TimeoutErrorRetries": 2},
+        "routing_groups": [{"group_name": "own", "models": ["big"], "routing_strategy": "least-busy"}],
+        "provider_budget_config": {"openai": {"budget_limit": 5, "time_period": "1d"}},
     },
     "litellm_settings": {
         "drop_params": True,
@@ -152,6 +154,13 @@ def test_any_content_of_known_sections_is_answered(sections: dict[str, Any]) -> 
 def test_a_good_config_with_anything_somewhere_is_answered(data: st.DataObject, new: Any) -> None:
     path = data.draw(st.sampled_from(paths_of(GOOD)))
     run(yaml.safe_dump(put(GOOD, path, new), allow_unicode=True))
+
+
+def test_a_good_config_with_a_wrong_shape_anywhere_is_answered() -> None:
+    """A list or a mapping where a name is meant: neither can be looked up in a table."""
+    for path in paths_of(GOOD):
+        for new in ([], {"a": [1]}):
+            run(yaml.safe_dump(put(GOOD, path, new)))
 
 
 @given(cut=st.integers(0, len(yaml.safe_dump(GOOD))), junk=st.binary(max_size=6))
