@@ -15,6 +15,9 @@ from typing import Any, Final
 
 from pytest_aibackend.reporting.markdown import code, plain
 
+_MOST: Final = 500  # findings in the summary, of which GitHub takes a MiB; a message may be long
+_LONGEST: Final = 400  # letters of one of them
+
 _WORDS: Final = {
     "failed": "failed",
     "blocked": "could not run: a file that it needs does not parse",
@@ -66,7 +69,10 @@ def summary(document: dict[str, Any]) -> list[str]:
         )
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     found = _findings(document)
-    return [*lines, "", *(map(_line, found) if found else ["No findings."])]
+    shown = [*map(_line, found[:_MOST])] or ["No findings."]
+    if len(found) > _MOST:
+        shown.append(f"- ... and {len(found) - _MOST} more: `aibackend check`")
+    return [*lines, "", *shown]
 
 
 def _findings(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -76,13 +82,19 @@ def _findings(document: dict[str, Any]) -> list[dict[str, Any]]:
 def _annotated(finding: dict[str, Any]) -> str:
     """Return the line that .github/findings-matcher.json looks for."""
     place = f"{finding['file']}:{finding.get('line') or 1}:{finding.get('column') or 1}"
-    return f"{place}: {finding['severity']}: {finding['rule']}: {' '.join(finding['message'].split())}"
+    return f"{place}: {finding['severity']}: {finding['rule']}: {_first_line(finding)}"
 
 
 def _line(finding: dict[str, Any]) -> str:
     place = f"{finding['file']}:{finding['line']}" if finding.get("line") else finding["file"]
     hint = f" ({plain(finding['hint'])})" if finding.get("hint") else ""
-    return f"- `{code(place)}` {finding['severity']} `{finding['rule']}`: {plain(finding['message'])}{hint}"
+    return f"- `{code(place)}` {finding['severity']} `{finding['rule']}`: {plain(_first_line(finding))}{hint}"
+
+
+def _first_line(finding: dict[str, Any]) -> str:
+    """Return what is said without the diff below it."""
+    first = finding["message"].strip().partition("\n")[0]
+    return first if len(first) <= _LONGEST else f"{first[:_LONGEST]}..."
 
 
 def refused(document: dict[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ class Announcement:
 def read_announcement(title: str, body: str) -> Announcement:
     """Read the title and the description of a pull request."""
     found = _TITLE.fullmatch(title)
-    kind = found["type"] if found else None
+    kind = found["type"].lower() if found else None  # the convention wants no letter large or small
     problem = None
     if kind is None:
         problem = "it must read `type(scope): what changes`, as in `fix(config): longer timeout for vllm`"

@@ -58,14 +58,15 @@ def _pictures(before: str | None, after: str | None) -> Iterator[str]:
     elif not all(is_drawn_by_github(text) for text in drawn):
         yield from _section(_TOO_LARGE)
     elif before == after:
-        yield from _section(*_picture("before and after, the same", before))
+        yield from _section(*_picture("before and after, the same", before, is_open=False))
     else:
         yield from _section(*_picture("before", before), *_picture("after", after))
 
 
-def _picture(name: str, text: str | None) -> Iterator[str]:
+def _picture(name: str, text: str | None, *, is_open: bool = True) -> Iterator[str]:
     if text is None:
         yield from (f"{name.capitalize()}: nothing to draw.", "")
         return
-    yield from (f"<details open><summary>{name}</summary>", "", "```mermaid", text.rstrip("\n"), "```", "")
+    yield from (f"<details{' open' if is_open else ''}><summary>{name}</summary>", "")
+    yield from ("```mermaid", text.rstrip("\n"), "```", "")
     yield from ("</details>", "")

@@ -41,7 +41,9 @@ def find_range(base: str, head: str, start: Path) -> Range:
     for name in (base, head):
         revision = repository.revision(name)
         if revision is None:
-            raise GitError(f"{name!r} is no revision of {repository.root}; name --base and --head")
+            raise GitError(
+                f"{name!r} is no revision of {repository.root}; fetch it, or name --base and --head"
+            )
         found.append(Revision(repository, revision.commit[:12], revision.commit))
     try:
         parted = repository.merge_base(*found)

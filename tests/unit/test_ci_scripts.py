@@ -257,6 +257,29 @@ def test_critical_checks_stop(status: dict[int, str], stops: bool, tmp_path: Pat
     assert ("\nerror: check " in done.stdout) == stops
 
 
+def test_a_summary_is_as_short_as_github_takes_it(tmp_path: Path) -> None:
+    told = document({9: "failed"})
+    said = {
+        "rule": "generated-stale",
+        "severity": "error",
+        "hint": "run it",
+        "file": "config/a.yaml",
+        "line": 7,
+    }
+    told["checks"][8]["findings"] = [
+        said | {"message": f"it is stale\n--- on disk\n{'+ line' * 50}"},
+        *(said | {"message": "<" * 9_999} for _ in range(2_000)),
+    ]
+    path, summary = tmp_path / "checks.json", tmp_path / "summary.md"
+    path.write_text(json.dumps(told))
+    done = script("summarize-checks.py", path, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.returncode == 1
+    assert "config/a.yaml:7:1: error: generated-stale: it is stale" in done.stdout.splitlines()
+    assert "`generated-stale`: it is stale (run it)" in (text := summary.read_text(encoding="utf-8"))
+    assert len(text.encode()) < 2**20
+    assert text.endswith("- ... and 1501 more: `aibackend check`\n")
+
+
 @pytest.mark.parametrize("text", ["", "{", None])
 def test_summary_without_a_document(text: str | None, tmp_path: Path) -> None:
     path = tmp_path / "checks.json"

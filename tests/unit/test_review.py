@@ -75,9 +75,9 @@ def test_a_renamed_model_must_be_announced(history: History, capsys: pytest.Capt
     found = read(capsys)
     assert found.status == 1
     assert found.sign["breaking changes"] == "❌"
-    assert found.said["breaking changes"].startswith("`name-removed`; announce them: `!` before the colon")
-    assert found.said["configuration"].startswith("2 changes in meaning: 1 breaking")
-    assert "| removed | `name-removed` | " in found.text
+    assert found.said["breaking changes"].startswith("`name-changed`; announce them: `!` before the colon")
+    assert found.said["configuration"].startswith("1 change in meaning: 1 breaking")
+    assert "| changed | `name-changed` | " in found.text
     assert "| `nomic-embed-text` | " in found.text, "what its clients would notice"
     before, after = found.pictures
     assert 'nomic-embed-text<br/>route"' in before
@@ -159,6 +159,7 @@ def test_comments_and_order_mean_nothing(history: History, capsys: pytest.Captur
     assert found.status == 0
     assert set(found.sign.values()) == {"✅"}
     assert len(found.pictures) == 1, "the routing is the same before and after"
+    assert "<details><summary>before and after, the same</summary>" in found.text, "and so folded"
     assert found.said["configuration"] == "no change in meaning"
 
 
@@ -256,7 +257,10 @@ def test_the_changelog(
 
 @pytest.mark.parametrize(
     "title",
-    [*(f"{kind}: it" for kind in TYPES), "fix(config): it", "feat(a, b)!: it", "fix: it: that (is) what!"],
+    [
+        *(f"{kind}: it" for kind in TYPES),
+        *("fix(config): it", "feat(a, b)!: it", "fix: it: that (is) what!", "Feat: it", "FIX(config): it"),
+    ],
 )
 def test_titles_that_are_taken(title: str) -> None:
     assert read_announcement(title, "").problem is None
@@ -265,7 +269,7 @@ def test_titles_that_are_taken(title: str) -> None:
 @pytest.mark.parametrize(
     "title",
     [
-        *("", "it", "Feat: it", "feature: it", "fix:it", "fix: ", "fix : it", "fix(): it", "fix(a: it"),
+        *("", "it", "feature: it", "fix:it", "fix: ", "fix : it", "fix(): it", "fix(a: it"),
         *("!fix: it", "fix!!: it", "fix: it\nBREAKING CHANGE: no"),
     ],
 )
@@ -314,7 +318,7 @@ def test_revisions_that_cannot_be_compared(history: History, capsys: pytest.Capt
 
     assert (
         refused(base="nowhere")
-        == f"review: 'nowhere' is no revision of {history.folder}; name --base and --head\n"
+        == f"review: 'nowhere' is no revision of {history.folder}; fetch it, or name --base and --head\n"
     )
     assert "is no revision" in refused(head="--output=x")
     history.git("checkout", "--quiet", "--orphan", "other")
@@ -373,7 +377,7 @@ def test_the_step_of_the_workflow(history: History, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2, done.stderr  # make's own word for: it ended with 1
-    assert "review: failed: breaking changes: `name-removed`" in done.stderr
+    assert "review: failed: breaking changes: `name-changed`" in done.stderr
     assert summary.read_text(encoding="utf-8").startswith("before\n## Review\n")
     assert not list(history.folder.rglob("pwned"))
     assert not re.search(r"^::", done.stdout + done.stderr, re.MULTILINE)
