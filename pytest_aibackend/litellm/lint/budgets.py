@@ -17,6 +17,7 @@ _COUNTED: Final = "router_strategy/budget_limiter.py, _increment_spend_for_key (
 _BY_PROVIDER: Final = ("router_settings", "provider_budget_config")
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _PERIOD: Final = re.compile(r"\d+(mo|[smhdw])|hourly|daily|weekly|monthly", re.IGNORECASE)
+_PERIOD_HINT: Final = "write a number and a unit without a blank: 1d, 12h, 1mo"
 
 
 @lint_rule("budget-without-effect", severity=Severity.WARNING, where=_COUNTED)
@@ -51,15 +52,19 @@ def budget_without_effect(context: LintContext) -> Iterator[LintProblem]:
 def malformed_budget(context: LintContext) -> Iterator[LintProblem]:
     """The period of a budget is none, or a provider's budget is no mapping, or its limit no number.
 
-    With the latter two LiteLLM refuses to start. With a period that is none it starts, and fails
-    each time that it would add to what was spent: the budget limits nothing. A period is a number with one of
-    `s`, `m`, `h`, `d`, `w` and `mo` behind it, without a blank.
+    With the latter two, or a period that is no text, LiteLLM refuses to start. With another that is none it
+    starts, and fails each time that it would add to what was spent: the budget limits nothing. A period is a
+    number with one of `s`, `m`, `h`, `d`, `w` and `mo` behind it, without a blank.
     """
     for provider, budget in context.document.section(*_BY_PROVIDER).items():
         path = (*_BY_PROVIDER, provider)
         if isinstance(budget, dict):
-            yield from _limit((*path, "budget_limit"), budget.get("budget_limit"))
-            yield from _period((*path, "time_period"), budget.get("time_period"))
+            limit, period = budget.get("budget_limit"), budget.get("time_period")
+            if limit is not None and not _is_number(limit):
+                yield _refused((*path, "budget_limit"), limit, "number", "write dollars as a number")
+            if period is not None and not isinstance(period, str):
+                yield _refused((*path, "time_period"), period, "text", _PERIOD_HINT)
+            yield from _period((*path, "time_period"), period)
         else:
             what = "is empty" if budget is None else "is no mapping"
             yield LintProblem(
@@ -86,13 +91,11 @@ def _lacking(path: Path, what: str, budget: Mapping[Any, Any], *keys: str) -> It
         yield LintProblem(path=(*path, key), message=message, hint=hint)
 
 
-def _limit(path: Path, value: Any) -> Iterator[LintProblem]:
-    if value is not None and not _is_number(value):
-        yield LintProblem(
-            path=path,
-            message=f"budget_limit is {show_value(None, value)}, and no number: LiteLLM refuses to start",
-            hint="write dollars as a number",
-        )
+def _refused(path: Path, value: Any, wanted: str, hint: str) -> LintProblem:
+    shown = show_value(None, value)
+    return LintProblem(
+        path=path, message=f"{path[-1]} is {shown}, and no {wanted}: LiteLLM refuses to start", hint=hint
+    )
 
 
 def _is_number(value: Any) -> bool:
@@ -108,5 +111,5 @@ def _period(path: Path, value: Any) -> Iterator[LintProblem]:
             path=path,
             message=f"{path[-1]} is {show_value(None, value)}, from which LiteLLM reads no period:"
             " the budget limits nothing",
-            hint="write a number and a unit without a blank: 1d, 12h, 1mo",
+            hint=_PERIOD_HINT,
         )
