@@ -158,8 +158,9 @@ def test_a_good_config_with_anything_somewhere_is_answered(data: st.DataObject, 
 
 def test_a_good_config_with_a_wrong_shape_anywhere_is_answered() -> None:
     """A list or a mapping where a name is meant: neither can be looked up in a table."""
+    shapes: list[Any] = [[], {"a": [1]}]
     for path in paths_of(GOOD):
-        for new in ([], {"a": [1]}):
+        for new in shapes:
             run(yaml.safe_dump(put(GOOD, path, new)))
 
 
