@@ -11,10 +11,13 @@ import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding
 from pytest_aibackend.rules.registry import evaluate
 from pytest_aibackend.sources.backend import load_backend
+from pytest_aibackend.sources.cycles import shown_cycle
 from pytest_aibackend.sources.wording import Suggester
 
 BASE = Path(__file__).parents[1] / "examples" / "base"
 PATTERNS = "\npatterns:\n  - pattern: '{}'\n    provider: ollama\n"
+MEMBERS = "    preferred_models:\n"
+LAB = "  lab:\n    type: openai_compatible\n    base_url: http://127.0.0.1:{}/v1\n"
 CLOUD = """
   cloud:
     type: openai
@@ -67,6 +70,8 @@ URL = "url: http://127.0.0.1:4000"
         (PROVIDERS, "http://127.0.0.1:8001", "http://a_b!c:8001", ("malformed-url", "no server can have")),
         (PROVIDERS, "http://127.0.0.1:8001", "http://here:80:01", ("malformed-url", "more than one port")),
         (PROVIDERS, "http://127.0.0.1:8001", "http://here:99999", ("malformed-url", "port 99999")),
+        (PROVIDERS, "http://127.0.0.1:8001", "http://he re:8001", ("malformed-url", "holds white space")),
+        (PROVIDERS, "http://127.0.0.1:8001", "http://:8001", ("malformed-url", "names no host")),
         (MAPPINGS, "", PATTERNS.format("a{99999999999}"), ("pattern-syntax", "does not compile: the rep")),
         (
             MAPPINGS,
@@ -137,6 +142,60 @@ def test_corner(config: Path, name: str, old: str, new: str, expected: tuple[str
         ),
         (
             MAPPINGS,
+            MEMBERS,
+            f"{MEMBERS}      - Qwen/Qwen2.5-Coder-7B-Instruct-AWQ\n",
+            (
+                "capability 'code' names model 'Qwen/Qwen2.5-Coder-7B-Instruct-AWQ', which is served as"
+                " 'qwen-coder-vllm' only | did you mean 'qwen-coder-vllm'?"
+            ),
+        ),
+        (
+            MAPPINGS,
+            "  code:\n    preferred_models:\n",
+            "  small: {preferred_models: [llama3.1:8b]}\n  code:\n    preferred_models:\n      - small\n",
+            (
+                "capability 'code' names model 'small', which is a capability and not a model group"
+                " | name the models themselves"
+            ),
+        ),
+        (
+            MAPPINGS,
+            "  coder:\n    providers:\n",
+            "  coder:\n    providers:\n      - {provider: ollama, model: 'qwen2.5-coder:7b'}\n",
+            (
+                "load-balancing group 'coder' names 'ollama: qwen2.5-coder:7b' more than once"
+                " | remove it, or name the one meant"
+            ),
+        ),
+        (
+            MAPPINGS,
+            "    provider: ollama\n",
+            "    provider: llama3.1:8b\n",
+            (
+                "route 'llama3.1:8b' names provider 'llama3.1:8b', which providers.yaml does not define"
+                " | 'llama3.1:8b' is a model of provider 'ollama'; name the provider here"
+            ),
+        ),
+        (
+            PROVIDERS,
+            "",
+            LAB.format(9009),
+            (
+                "provider 'lab' is at port 9009, which no service has"
+                " | mend base_url, or register the service in ports.yaml"
+            ),
+        ),
+        (
+            PROVIDERS,
+            "",
+            LAB.format(6379),
+            (
+                "provider 'lab' is at port 6379, which belongs to service 'redis'"
+                " | mend base_url, or register the provider's service in ports.yaml"
+            ),
+        ),
+        (
+            MAPPINGS,
             "",
             "patterns: [{provider: ollama}]\n",
             "patterns[0] has no 'pattern' | add pattern:",
@@ -167,6 +226,35 @@ def test_corner(config: Path, name: str, old: str, new: str, expected: tuple[str
 def test_message_and_hint(config: Path, name: str, old: str, new: str, said: str) -> None:
     edit(config, name, old, new)
     assert said in [f"{each.message} | {each.hint}" for each in findings(config)]
+
+
+@pytest.mark.parametrize(
+    ("status", "models", "hint"),
+    [
+        ("disabled", "[a]", "name a model; provider 'lab' is not active"),
+        ("active", "[a, b]", "name one of its models: 'a', 'b'"),
+        ("active", "[]", "name one of its models"),
+    ],
+)
+def test_a_provider_in_the_place_of_a_model(config: Path, status: str, models: str, hint: str) -> None:
+    edit(config, PROVIDERS, "", f"{LAB.format(9009)}    status: {status}\n    models: {models}\n")
+    edit(config, MAPPINGS, MEMBERS, f"{MEMBERS}      - lab\n")
+    (found,) = [each for each in findings(config) if each.rule == "provider-as-model"]
+    assert found.message == "capability 'code' names 'lab', which is a provider and not a model"
+    assert found.hint == hint
+
+
+def test_the_default_chain_is_for_no_model_of_that_name(config: Path) -> None:
+    edit(config, MAPPINGS, "", "  default: [llama3.1:8b]\nrouting_rules: {default_provider: ollama}\n")
+    assert [each for each in findings(config) if each.location.file.endswith(MAPPINGS)] == []
+
+
+def test_a_long_cycle_is_shown_in_one_line() -> None:
+    cycle = [f"m{number}" for number in range(20)]
+    shown = shown_cycle(cycle)
+    assert shown.startswith("'m0' -> 'm1' -> ")
+    assert shown.endswith(" more) -> 'm19' -> 'm0'")
+    assert sum(f"'{name}'" in shown for name in cycle) + int(shown.partition("(")[2].split()[0]) == 20
 
 
 def test_a_health_check_of_another_machine_may_ask_any_port(config: Path) -> None:

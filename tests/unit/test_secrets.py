@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aibackend.sources.secrets import is_secret_key, redact_line, redact_url, show_value
+from pytest_aibackend.sources.secrets import is_secret_key, redact_line, redact_text, redact_url, show_value
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,13 @@ def test_urls_lose_user_and_password() -> None:
     assert redact_url("http://bob:hunter2@host:80/v1?api_key=hunter2") == "http://***@host:80/v1?***"
     assert "hunter2" not in redact_line("+      api_base: http://bob:hunter2@host:80/v1")
     assert "hunter2" not in show_value("base_url", "http://bob:hunter2@host")
+
+
+def test_what_a_program_said() -> None:
+    said = "refused: password=hunter2 user=bob\ntoken: 'hunter2'\napi_key=os.environ/KEY of redis://:hunter2@host"
+    assert redact_text(said) == (
+        "refused: password=*** user=bob\ntoken: ***\napi_key=os.environ/KEY of redis://***@host"
+    )
 
 
 def test_key_shaped_text_is_hidden_wherever_it_stands() -> None:
