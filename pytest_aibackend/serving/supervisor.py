@@ -344,8 +344,8 @@ class Supervisor:
         self._end_child()
         note = self._state.gateway_note()
         if note is None or note.pid == os.getpid():
-            self._state.forget_gateway()
             with contextlib.suppress(OSError):
+                self._state.forget_gateway()
                 self._state.clear_dead_workers(failed_too=False)
             if self._settings.pidfile is not None:
                 with contextlib.suppress(OSError):

@@ -89,9 +89,10 @@ def start(tmp_path: Path, state: StateDir, listener: socket.socket) -> Iterator[
         return process
 
     yield run
+    listener.close()  # as when the whole gateway stops: then nobody waits for successors
     for process in started:
-        process.kill()
-        process.wait()
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 @pytest.fixture
