@@ -12,7 +12,8 @@ from pytest_aibackend.diff.changes import ChangeClass
 from pytest_aibackend.diff.compare import compare
 from pytest_aibackend.diff.formats import Comparison, as_json, as_markdown, print_text
 from pytest_aibackend.diff.git import GitError, Repository, Revision
-from pytest_aibackend.diff.reading import Side, UnreadableError, read_path, read_revision
+from pytest_aibackend.diff.reading import Side, UnreadableError, read_bytes, read_path, read_revision
+from pytest_aibackend.sources.yaml_text import MAX_BYTES
 
 __all__ = ["FORMATS", "DiffOptions", "run"]
 
@@ -79,6 +80,11 @@ def _print(comparison: Comparison, how: str) -> None:
 
 
 def _sides(options: DiffOptions) -> tuple[Side, Side]:
+    given = (options.old, options.new)
+    if "" in given:
+        raise _UsageError("an argument is empty; name a directory, a file or a git revision")
+    if given == ("-", "-"):
+        raise _UsageError("standard input can be read once; name another side")
     if options.new is not None:
         return _side(options.old, options), _side(options.new, options)
     for dots in ("...", ".."):
@@ -97,7 +103,9 @@ def _sides(options: DiffOptions) -> tuple[Side, Side]:
 
 
 def _side(text: str, options: DiffOptions) -> Side:
-    """Read what one argument names: a path, REVISION:PATH or a revision."""
+    """Read what one argument names: a path, `-`, REVISION:PATH or a revision."""
+    if text == "-":
+        return read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
     path = Path(text)
     if path.exists():
         if not text.startswith((".", "/")) and "/" not in text and _found(text, options) is not None:
@@ -128,5 +136,6 @@ def _revision(name: str, options: DiffOptions) -> Revision:
         raise _UsageError(f"{name!r} is no path, and {error}") from error
     found = repository.revision(name)
     if found is None:
-        raise _UsageError(f"{name!r} is neither a path nor a revision of {repository.root}")
+        hint = "; the clone is shallow: fetch the whole history" if repository.is_shallow else ""
+        raise _UsageError(f"{name!r} is neither a path nor a revision of {repository.root}{hint}")
     return found

@@ -24,6 +24,7 @@ Says what a change of the configuration means, not which lines moved.
     aibackend diff old-config new-config         # two directories of sources
     aibackend diff before.yaml after.yaml        # two LiteLLM config.yaml, whoever wrote them
     aibackend diff main:config.yaml config.yaml  # a file at a revision, and on the disk
+    ssh gateway cat litellm.yaml | aibackend diff - litellm.yaml   # what is deployed, and what would be
 
 | option | what it does |
 |---|---|
@@ -38,13 +39,18 @@ Directories are compared as the gateway would run them: the sources are planned 
 and context windows, providers, ports and how it is deployed are compared beside that. A LiteLLM file is
 compared with what it includes, as LiteLLM reads it; what only sources say is left out where one side is a
 file. What is the same to LiteLLM prints nothing: order of keys and of deployments, comments, anchors, nulls,
-defaults written down. Values of secrets are never shown.
+defaults written down, `rpm: "60"` and `rpm: 60`. A name that leads to the same as another did is renamed, not
+removed and added. Values of secrets are never shown.
 
-A change may be of several classes. **breaking**: a request that was answered may fail, or be answered by what
+A change may be of several classes; where a rule's class depends on the change, the table below has the gravest
+and its section says when it is less. **breaking**: a request that was answered may fail, or be answered by what
 nobody agreed to. **security**: who can ask, who can read along, where requests and keys go. **performance**:
 how fast, how often, how much. **info**: anything else.
 
-`aibackend reload` shows the same lines before it asks.
+What is not seen: variables of the gateway's environment, keys and models that it keeps in its database, what a
+model server does on its own, and LiteLLM's map of prices and context windows.
+
+`aibackend reload` shows the same lines before it asks, for the file that is deployed and the one that would be.
 """
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pytest_aibackend import __version__
 from pytest_aibackend.diff.changes import CLASS_ORDER, Change, ChangeClass, ChangeKind, in_class_order
+from pytest_aibackend.diff.wording import printable
 from pytest_aibackend.reporting.markdown import code, plain
 
 __all__ = [
@@ -97,32 +98,25 @@ def lines(changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
 
 
 def print_text(comparison: Comparison, console: Any) -> None:
-    """Print the table, class by class, on a console of rich's."""
-    from rich.table import Table
+    """Print the changes, class by class, on a console of rich's."""
     from rich.text import Text
 
     for one in CLASS_ORDER:
         members = [change for change in comparison.changes if change.gravest is one]
         if not members:
             continue
-        table = Table(
-            title=_TITLE[one],
-            title_style=_STYLE[one],
-            title_justify="left",
-            box=None,
-            padding=(0, 2, 0, 0),
-            show_header=False,
-        )
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True)
-        table.add_column(ratio=1, overflow="fold")
+        console.print(Text(_TITLE[one], style=_STYLE[one]))
+        indentation = max(len(change.rule) for change in members) + 5
         for change in members:
             also = [str(other) for other in in_class_order(change.classes) if other is not one]
             told = Text(change.message)
             told.append(f" ({', '.join(also)})" if also else "", style="bold")
             told.append(f"\n{change.notice}", style="dim")
-            table.add_row(Text(_MARK[change.kind], style=_STYLE[one]), Text(change.rule), told)
-        console.print(table)
+            lead = Text.assemble((_MARK[change.kind], _STYLE[one]), f"  {change.rule}".ljust(indentation - 1))
+            for line in told.wrap(console, max(console.width - indentation, 20), overflow="fold"):
+                line.rstrip()
+                console.print(lead + line, soft_wrap=True)
+                lead = Text(" " * indentation)
         console.print()
     for note in comparison.notes:
         console.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
@@ -167,5 +161,5 @@ def _for_clients(changes: tuple[Change, ...]) -> Iterator[str]:
         yield from ("#### What clients would notice", "", "| who asks for | notices |", "|---|---|")
         for client in sorted(notices):
             told = "<br>".join(plain(text) for text in dict.fromkeys(notices[client]))
-            yield f"| `{code(client)}` | {told} |"
+            yield f"| `{code(printable(client))}` | {told} |"
         yield ""

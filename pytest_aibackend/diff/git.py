@@ -28,6 +28,10 @@ class Repository:
         try:
             self.root = Path(self._git("rev-parse", "--show-toplevel").decode().rstrip("\n"))
         except GitError as error:
+            _, is_foreign, root = str(error).partition("dubious ownership in repository at ")
+            if is_foreign:
+                trust = f"if you trust it, git config --global --add safe.directory {root}"
+                raise GitError(f"the git repository of {start} belongs to somebody else; {trust}") from error
             raise GitError(f"{start} is in no git repository: {error}") from error
 
     def revision(self, name: str) -> Revision | None:
@@ -40,9 +44,18 @@ class Repository:
             return None
         return Revision(self, name, found.decode().strip())
 
+    @property
+    def is_shallow(self) -> bool:
+        """Say whether older commits were left out when it was cloned."""
+        return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+
     def merge_base(self, one: Revision, other: Revision) -> Revision:
         """Return where two revisions parted; raises GitError."""
-        found = self._git("merge-base", one.commit, other.commit).decode().strip()
+        try:
+            found = self._git("merge-base", one.commit, other.commit).decode().strip()
+        except GitError as error:
+            text = f"{one.name} and {other.name} have no commit in common here; fetch the whole history"
+            raise GitError(text) from error
         return Revision(self, found[:12], found)
 
     def changed_files(self, one: Revision, other: Revision) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from pytest_aibackend.diff.meaning import Meaning
@@ -17,12 +19,22 @@ _ON: Final = ("true", "1", "yes", "on")
 _OPEN: Final = re.compile(r"^(http|redis|ws|grpc)://", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The places of one side."""
+
+    open: set[str] = field(default_factory=set)
+    encrypted: set[str] = field(default_factory=set)  # by `ssl`, which is off where it is not written
+    holders: set[str] = field(default_factory=set)  # of any value
+
+
 def lost(old: Meaning, new: Meaning) -> list[str]:
     """Return the places that are protected on the old side, or not there, and open on the new one."""
+    before, after = _looked_at(old), _looked_at(new)
     dropped = {
-        place for place in _encrypted(old) - _encrypted(new) if place.rpartition(".")[0] in _holders(new)
+        place for place in before.encrypted - after.encrypted if place.rpartition(".")[0] in after.holders
     }
-    return sorted((_open(new) - _open(old)) | dropped)
+    return sorted((after.open - before.open) | dropped)
 
 
 def protection_changed(old: Meaning, new: Meaning) -> frozenset[str]:
@@ -48,22 +60,17 @@ def leaves_of(meaning: Meaning) -> Iterator[tuple[str, str, Any]]:
             yield place, key, value
 
 
-def _open(meaning: Meaning) -> set[str]:
-    found = set()
+@lru_cache(maxsize=2)
+def _looked_at(meaning: Meaning) -> _Seen:
+    seen = _Seen()
     for place, key, value in leaves_of(meaning):
+        seen.holders.add(place.rpartition(".")[0])
         if key == "ssl_verify" and str(value).lower() in _OFF:
-            found.add(place)
+            seen.open.add(place)
+        if key == "ssl" and str(value).lower() in _ON:
+            seen.encrypted.add(place)
         if isinstance(value, str) and _OPEN.match(value):
             address = address_of(_OPEN.sub("http://", value))
             if address is not None and not address.is_loopback:
-                found.add(f"{place} ({address.host})")
-    return found
-
-
-def _encrypted(meaning: Meaning) -> set[str]:
-    """Return where `ssl` is on, which is off where it is not written."""
-    return {place for place, key, value in leaves_of(meaning) if key == "ssl" and str(value).lower() in _ON}
-
-
-def _holders(meaning: Meaning) -> set[str]:
-    return {place.rpartition(".")[0] for place, _, _ in leaves_of(meaning)}
+                seen.open.add(f"{place} ({address.host})")
+    return seen

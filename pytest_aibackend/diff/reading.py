@@ -63,7 +63,8 @@ def read_revision(revision: Revision, path: Path) -> Side:
         raise UnreadableError(str(error)) from error
     if raw is None:
         raise UnreadableError(
-            f"there is no {inside} at revision {revision.name}; name another with --config DIR"
+            f"there is no {inside} at revision {revision.name}; name another with --config DIR,"
+            " or each side as REVISION:DIR"
         )
 
     def included(asked: str) -> bytes:

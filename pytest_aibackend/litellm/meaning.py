@@ -12,8 +12,8 @@ What is taken for the same, and why it is (LiteLLM 1.106.2):
   kind whole (router.py: `fallbacks or litellm.fallbacks`);
 - the order of fallbacks for names that do not resemble each other: the exact name is looked for, then one
   with or without a prefix (router_utils/fallback_event_handlers.py);
-- a setting that stands at LiteLLM's default and one that is not written (`BY_DEFAULT`; router.py, __init__.py;
-  `cache: false` is passed over in proxy_server.py, load_config);
+- a setting that stands at LiteLLM's default and one that is not written (`BY_DEFAULT`; router.py and
+  __init__.py; `cache: false` is passed over in proxy_server.py, load_config);
 - a section of settings that is null or empty, or `router_settings` that are no mapping, and none
   (proxy/proxy_server.py, load_config);
 - 60 and 60.0; but not 1 and true, nor 9 and "9", unless LiteLLM makes a number of it: limits and prices of a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -130,6 +131,53 @@ def test_outside_a_repository(
     assert "is in no git repository" in refusal(capsys, "main..HEAD")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git is not installed" in refusal(capsys, "main..HEAD")
+
+
+def test_what_a_ci_does_wrong_is_said(
+    history: History, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "an argument is empty" in refusal(capsys, "main", "")
+    assert "standard input can be read once" in refusal(capsys, "-", "-")
+    assert "'-x' is neither a path nor a revision" in refusal(capsys, "main..-x")
+    history.git("switch", "--quiet", "--orphan", "unrelated")
+    history.git("commit", "--quiet", "--allow-empty", "--message", "nothing in common")
+    assert "main and HEAD have no commit in common here" in refusal(capsys, "main...HEAD")
+    assert "or each side as REVISION:DIR" in refusal(capsys, "main..HEAD")
+    history.git(
+        "clone", "--quiet", "--depth=1", "--branch=main", history.folder.as_uri(), str(tmp_path / "s")
+    )
+    monkeypatch.chdir(tmp_path / "s")
+    assert "the clone is shallow: fetch the whole history" in refusal(capsys, "main~1..main")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    message = refusal(capsys, "main")
+    assert "belongs to somebody else" in message
+    assert f"safe.directory '{tmp_path / 's'}" in message
+
+
+def test_standard_input_is_a_side(
+    history: History, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side in (["-", "new.yaml"], ["new.yaml", "-"]):
+        Path("new.yaml").write_text(LITELLM, encoding="utf-8")
+        given = io.TextIOWrapper(io.BytesIO(LITELLM.replace("8000", "8080").encode()))
+        monkeypatch.setattr("sys.stdin", given)
+        assert rules(capsys, *side) == ["deployment-moved"]
+
+
+def test_lines_are_folded_and_none_ends_in_blanks(
+    history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.replace("gateway.yaml", "litellm:unified", "n" * 50)
+    assert main(["diff", "HEAD"]) == 0
+    out = capsys.readouterr().out
+    assert out == (
+        "Performance\n"
+        "~  cache-namespace-changed  litellm_settings.cache_params.namespace was 'litellm:unified', is\n"
+        f"                            {'n' * 50!r}\n"
+        "                            The cache is empty at first: answers take longer.\n"
+        "\n"
+        "HEAD:config -> config: 1 change in meaning: 1 performance\n"
+    )
 
 
 def test_an_error_in_a_source_is_a_note(history: History, capsys: pytest.CaptureFixture[str]) -> None:

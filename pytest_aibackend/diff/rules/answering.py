@@ -13,7 +13,7 @@ from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.pairing import common_groups, fields_that_differ, pairs_of
 from pytest_aibackend.diff.reach import place_of
 from pytest_aibackend.diff.wording import MISSING, shown
-from pytest_aibackend.litellm.schema import load_schema
+from pytest_aibackend.litellm.schema import Schema, load_schema, shipped_lines
 
 __all__ = [
     "Compared",
@@ -181,10 +181,15 @@ def _span(windows: Windows) -> str:
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
+@lru_cache(maxsize=1)
+def _known() -> Schema:
+    return load_schema(shipped_lines()[-1])  # the same whatever is installed
+
+
 @lru_cache(maxsize=4096)
 def _known_mode(model: str) -> str | None:
     """Return the mode that LiteLLM knows of a model, with the provider's prefix or without."""
-    known = load_schema()
+    known = _known()
     prefix, _, bare = model.partition("/")
     return known.mode_of(model) or (known.mode_of(bare) if known.provider_of(bare) == prefix else None)
 
