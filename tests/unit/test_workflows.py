@@ -96,6 +96,15 @@ def test_stages_alone_need_no_other_stage() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_runner_keeps_what_pip_fetched_but_the_one_that_publishes(name: str) -> None:
+    for job in load(name)["jobs"].values():
+        for step in job["steps"]:
+            if "setup-python" in step.get("uses", ""):
+                assert step["with"].get("cache") == (None if name == "release" else "pip")
+        assert all(step.get("name") for step in job["steps"])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_least_permissions(name: str) -> None:
     workflow = load(name)
     assert workflow["permissions"] == {}
@@ -131,6 +140,17 @@ def test_validate_config_is_started_by_what_it_looks_at() -> None:
     folders = {path.split("/")[0] for path in on["push"]["paths"] if path.endswith("/**")}
     assert {"config", "checks", "pytest_aibackend", "scripts", "docs", ".github"} <= folders
     assert all((ROOT / path.split("/")[0]).exists() for path in on["push"]["paths"] if "*" not in path)
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.yaml", "*.yml", "*.md", "*.toml", "*.sh", "config", "constraints.txt"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    patterns = [
+        re.escape(path).replace(r"\*\*", ".*").replace(r"\*", "[^/]*") for path in on["push"]["paths"]
+    ]
+    assert [path for path in listed if not re.fullmatch("|".join(patterns), path)] == []
     assert on["workflow_dispatch"]["inputs"]["integration"]["type"] == "boolean"
     assert "pull_request" in on
 
