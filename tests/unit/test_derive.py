@@ -112,7 +112,7 @@ def test_the_fields_of_a_typed_dict_are_found_where_its_bases_declare_them(older
         b: T
 
     Old.__module__ = New.__module__ = "litellm.older"
-    assert source.field_place(New, "a") == "older.py:14"
+    assert (source.field_place(New, "a"), source.field_place(New, "b")) == ("older.py:14", None)
 
 
 def test_a_module(older: Path) -> None:
