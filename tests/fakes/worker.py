@@ -1,6 +1,6 @@
 """One worker of a gateway without LiteLLM: uvicorn, our start-up hook, and an application that tells its pid.
 
-    python -m tests.fakes.worker PROTOCOL DESCRIPTOR HAND_ON_S
+    python -m tests.fakes.worker PROTOCOL DESCRIPTOR
 
 PROTOCOL is h11 or httptools, DESCRIPTOR a listening socket that is inherited.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import uvicorn
 
-from pytest_aibackend.serving import drain, worker
+from pytest_aibackend.serving import worker
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -28,14 +28,18 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def serve(protocol: str, descriptor: str, hand_on_s: str) -> None:
+async def serve(protocol: str, descriptor: str) -> None:
     """Serve until told to go."""
-    vars(drain)["HAND_ON_WITHIN_S"] = float(hand_on_s)
     kind: Any = protocol
     config = uvicorn.Config(app, http=kind, lifespan="off", timeout_keep_alive=60)
     worker.start()
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=int(descriptor))])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve as the command line says."""
     asyncio.run(serve(*sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -74,9 +74,9 @@ def start(tmp_path: Path, state: StateDir, listener: socket.socket) -> Iterator[
     """Start a worker of this generation, and wait until it serves."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run(generation: int, protocol: str, *, hand_on_s: float = 5.0) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.fakes.worker", protocol]
-        command += [str(listener.fileno()), str(hand_on_s)]
+    def run(generation: int, protocol: str, *, change: str = "") -> subprocess.Popen[bytes]:
+        imports = "from pytest_aibackend.serving import drain\nfrom tests.fakes.worker import main\n"
+        command = [sys.executable, "-c", f"{imports}{change}\nmain()", protocol, str(listener.fileno())]
         environment = os.environ | {
             "AIBACKEND_GATEWAY_FILE": str(tmp_path / "litellm.yaml"),
             "AIBACKEND_GATEWAY_STATE": str(state.path),
@@ -147,7 +147,7 @@ def test_every_connection_goes_on_with_the_successor(
 def test_what_nobody_takes_is_answered_here_and_closed(
     state: StateDir, start: Start, connect: Connect, protocol: str
 ) -> None:
-    old = start(0, protocol, hand_on_s=0.3)
+    old = start(0, protocol, change="drain.HAND_ON_WITHIN_S = 0.3")
     waiting = connect()
     waiting.send(REQUEST)
     assert waiting.answer() == (old.pid, False)
@@ -160,3 +160,32 @@ def test_what_nobody_takes_is_answered_here_and_closed(
     waiting.send(REQUEST)
     assert waiting.answer() == (old.pid, True)
     assert old.wait(20) == 0
+
+
+def test_a_worker_that_is_one_too_many_hands_on_to_its_equals(
+    state: StateDir, start: Start, connect: Connect
+) -> None:
+    """As when gunicorn is told to run one worker fewer, or a worker is told to go by somebody else."""
+    one, other = start(0, "h11", change="drain.SUCCESSORS_APPEAR_WITHIN_S = 0.1"), start(0, "h11")
+    connections = [connect() for _ in range(4)]
+    for number, going in ((signal.SIGTERM, one), (signal.SIGINT, start(0, "h11"))):
+        for connection in connections:
+            connection.send(REQUEST)
+            assert connection.answer()[1] is False
+        going.send_signal(number)
+        assert going.wait(20) == 0
+    for connection in connections:
+        connection.send(REQUEST)
+        assert connection.answer() == (other.pid, False)
+    assert [note.pid for note in state.worker_notes()] == [other.pid]
+
+
+def test_a_hand_over_that_goes_wrong_is_a_plain_stop(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+    broken = start(
+        0,
+        "h11",
+        change="async def run(*_):\n    raise OSError('odd')\ndrain.Drain.run = run",
+    )
+    broken.send_signal(signal.SIGTERM)
+    assert broken.wait(20) == 0
+    assert "draining went wrong, falling back to a plain stop: OSError('odd')" in capfd.readouterr().err
