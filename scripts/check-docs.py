@@ -7,7 +7,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from pytest_aibackend.pages.check import check_pages
+try:
+    from pytest_aibackend.pages.check import check_pages
+except ModuleNotFoundError:
+    print("check-docs: aibackend is not installed for this Python", file=sys.stderr)
+    print("  hint: `make check` once, then `. .venv/bin/activate`", file=sys.stderr)
+    sys.exit(2)
 
 
 def main() -> int:

@@ -198,6 +198,21 @@ def test_pages_and_parts_that_are_missing(copy: Path) -> None:
     ]
 
 
+def test_a_memory_that_says_nothing_or_names_a_port_of_nobody(copy: Path) -> None:
+    empty, wrong = ".serena/memories/01-architecture.md", ".serena/memories/05-integration-guide.md"
+    (copy / empty).write_text("\n", encoding="utf-8")
+    lines = len((ROOT / wrong).read_text(encoding="utf-8").splitlines())
+    with (copy / wrong).open("a", encoding="utf-8") as file:
+        file.write(
+            "The gateway is at port 4000, http://127.0.0.1:4000.\nIt was at http://localhost:4001/v1.\n"
+        )
+    assert told(copy) == [
+        f"{empty}: error: missing-page: the page is empty",
+        f"{wrong}:{lines + 2}: error: unknown-port:"
+        " the page names port 4001, which no service of ports.yaml has",
+    ]
+
+
 def test_the_script(copy: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -221,6 +236,13 @@ def test_the_script(copy: Path) -> None:
     assert "ports.yaml:2:1: error: " in done.stdout
     assert run("--config", str(copy / "none")).returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_the_script_outside_of_the_environment() -> None:
+    command = [sys.executable, "-S", "-E", str(SCRIPT)]  # -S: nothing that is installed is seen
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("check-docs: aibackend is not installed for this Python\n  hint: ")
 
 
 @pytest.mark.parametrize(
