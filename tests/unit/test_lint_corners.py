@@ -148,6 +148,12 @@ router_settings:
         ),
         ("litellm_settings: {drop_params: 1}\n", []),
         ("litellm_settings: {drop_params: [seed]}\n", [(4, "wrong-type", "should be true or false")]),
+        # Nothing at all, where LiteLLM looks into a mapping.
+        ("  -\n", [(4, "wrong-type", "model_list[1] is nothing, and should be a mapping")]),
+        ("guardrails: [null]\n", [(4, "wrong-type", "guardrails[0] is nothing")]),
+        ("mcp_servers:\n  x:\n", [(5, "wrong-type", "mcp_servers.x is nothing")]),
+        ("router_settings: {routing_groups: [null]}\n", [(4, "wrong-type", "routing_groups[0] is nothing")]),
+        ("router_settings: {model_group_retry_policy: {llama: null}}\n", []),
         (
             GROUPS,
             [

@@ -1,7 +1,8 @@
 """Where a config departs from the schema: one walk over its data, without a validator's machinery.
 
 `jsonschema` takes a second for some hundred deployments and says less; the schemas that are shipped use
-few keywords. Null is "not set" everywhere, and a reference to the environment may stand for any value.
+few keywords. Null is "not set" for each key, though nothing to be left empty in a list of mappings; a
+reference to the environment may stand for any value.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pytest_aibackend.sources.references import is_reference
 __all__ = ["Departure", "Kind", "departures", "type_name"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+# Whose entries LiteLLM looks into without asking whether there is something in them, as with items of lists.
+_NEVER_EMPTY: Final = (("mcp_servers",), ("policies",))
 
 
 class Kind(Enum):
@@ -102,6 +105,8 @@ class _Walk:
         elif isinstance(value, list) and isinstance(schema.get("items"), dict):
             for index, item in enumerate(value):
                 self.value(item, schema["items"], (*path, index), section, on_unknown)
+                if item is None and "properties" in self._resolved(schema["items"]):
+                    self._report_empty((*path, index), section, on_unknown)
 
     def _mapping(
         self, value: dict[Any, Any], schema: Mapping[str, Any], path: Path, section: str, on_unknown: str
@@ -116,6 +121,8 @@ class _Walk:
                 self.value(item, known[key], (*path, key), section, on_unknown)
             elif isinstance(others, dict):
                 self.value(item, others, (*path, key), section, on_unknown)
+                if item is None and path in _NEVER_EMPTY:
+                    self._report_empty((*path, key), section, on_unknown)
             elif known is not None and not isinstance(key, str):
                 self._report((*path, key), section, on_unknown, kind=Kind.KEY_TYPE, key=key)
             elif known is not None and not _matches_any(key, schema.get("patternProperties", ())):
@@ -128,6 +135,9 @@ class _Walk:
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         reference = schema.get("$ref")
         return schema if reference is None else self._schema.definition(reference)
+
+    def _report_empty(self, path: Path, section: str, on_unknown: str) -> None:
+        self._report(path, section, on_unknown, kind=Kind.TYPE, value=None, wanted=("object",))
 
     def _report(self, path: Path, section: str, on_unknown: str, **about: Any) -> None:
         self.found.append(Departure(path=path, section=section, on_unknown=on_unknown, **about))

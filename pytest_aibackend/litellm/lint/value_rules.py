@@ -54,8 +54,8 @@ def wrong_type(context: LintContext) -> Iterator[LintProblem]:
 
     Under `litellm_params`, and for some keys of `model_info`, LiteLLM drops the deployment; under
     `router_settings` nothing looks at the type, so that `num_retries: "1"` retries nothing and
-    `timeout: 25s` fails every request; a section that is no mapping is passed over or stops LiteLLM. Write
-    the value as the message says.
+    `timeout: 25s` fails every request; a section that is no mapping is passed over or stops LiteLLM, and so
+    does an entry with nothing in it, such as a hyphen alone. Write the value as the message says.
     """
     for departure in departures_of(context, Kind.TYPE):
         if departure.path[:1] == ("include",) or (len(departure.path) > 2 and departure.path[1] in _SHAPED):
@@ -134,9 +134,7 @@ def _noun(value: Any) -> str:
 
 
 def _shown(key: Any, value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return _noun(value)
-    if is_secret_key(key):
+    if value is None or isinstance(value, (dict, list)) or is_secret_key(key):
         return _noun(value)
     return f"the text {show_value(key, value)}" if isinstance(value, str) else show_value(key, value)
 
@@ -152,6 +150,8 @@ def _is_kept(context: LintContext, departure: Departure) -> bool:
 
 def _type_hint(departure: Departure) -> str:
     value, wanted = departure.value, departure.wanted
+    if value is None:
+        return "remove the empty entry, or write what is missing below it"
     if departure.path and departure.path[-1] == "drop_params" and isinstance(value, list):
         return "write additional_drop_params for a list of names"
     if 1 <= len(departure.path) <= 2 and departure.path[-1] in _FORMS:
