@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import Final
 import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding, Location, Severity, sort_findings
 from pytest_aibackend.pages.blocks import Block, blocks_of, filled
-from pytest_aibackend.pages.expected import PATTERNS, REQUIRED, WHOLE
+from pytest_aibackend.pages.expected import MEMORIES, PATTERNS, REQUIRED, WHOLE
 from pytest_aibackend.pages.parts import PARTS
 from pytest_aibackend.sources.backend import Backend, load_backend
 
 __all__ = ["check_pages", "findings_of", "page_with_parts"]
 
+_PORT: Final = re.compile(r"(?:127\.0\.0\.1:|localhost:|\bport )(\d{2,5})\b")
 _READ: Final = ("providers", "model-mappings", "ports", "gateway")
 _WRITE: Final = "scripts/check-docs.py --write brings it up to date"
 
@@ -57,9 +59,12 @@ def findings_of(root: Path, backend: Backend) -> list[Finding]:
     pages = {page.name: page for page in _pages(root, backend)}
     found = [finding for page in pages.values() for finding in page.findings]
     for name, parts in REQUIRED.items():
-        if name not in pages:
-            found.append(_finding("missing-page", name, None, "the page is missing", "write it"))
+        if name not in pages or not pages[name].text.strip():
+            trouble = "empty" if name in pages else "missing"
+            found.append(_finding("missing-page", name, None, f"the page is {trouble}", "write it"))
             continue
+        if name.startswith(MEMORIES):
+            found += _ports_of_nobody(name, pages[name].text, backend)
         there = {block.name for block in blocks_of(pages[name].text, PARTS)[0]}
         found += [
             _finding("missing-part", name, 1, f"the page has no part <!-- {part} -->", "add the two comments")
@@ -67,6 +72,17 @@ def findings_of(root: Path, backend: Backend) -> list[Finding]:
             if part not in there
         ]
     return sort_findings(found)
+
+
+def _ports_of_nobody(name: str, text: str, backend: Backend) -> Iterator[Finding]:
+    """Find the ports of this machine that a memory names beside its generated parts, and no service has."""
+    known = {str(entry.port) for entry in backend.ports.values()}
+    parts = blocks_of(text, PARTS)[0]
+    for match in _PORT.finditer(text):
+        if match[1] not in known and not any(part.start <= match.start() < part.end for part in parts):
+            line = text.count("\n", 0, match.start()) + 1
+            message = f"the page names port {match[1]}, which no service of ports.yaml has"
+            yield _finding("unknown-port", name, line, message, "name the service's port as it is now")
 
 
 def _pages(root: Path, backend: Backend) -> Iterator[Page]:

@@ -11,10 +11,12 @@ from pytest_aibackend.reporting.catalogue import render as render_checks
 from pytest_aibackend.reporting.lint_catalogue import render as render_lint
 from pytest_aibackend.sources.documentation import render as render_schema
 
-__all__ = ["PATTERNS", "REQUIRED", "WHOLE"]
+__all__ = ["MEMORIES", "PATTERNS", "REQUIRED", "WHOLE"]
+
+MEMORIES: Final = ".serena/memories/"
 
 # Where generated parts may stand.
-PATTERNS: Final = ("*.md", "docs/**/*.md", ".serena/memories/*.md")
+PATTERNS: Final = ("*.md", "docs/**/*.md", f"{MEMORIES}*.md")
 
 # Pages that are nothing but generated; every rule has its section in one of them.
 WHOLE: Final[Mapping[str, Callable[[], str]]] = {

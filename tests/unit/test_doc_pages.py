@@ -206,10 +206,10 @@ def test_a_memory_that_says_nothing_or_names_a_port_of_nobody(copy: Path) -> Non
         file.write(
             "The gateway is at port 4000, http://127.0.0.1:4000.\nIt was at http://localhost:4001/v1.\n"
         )
+    names = "the page names port 4001, which no service of ports.yaml has"
     assert told(copy) == [
         f"{empty}: error: missing-page: the page is empty",
-        f"{wrong}:{lines + 2}: error: unknown-port:"
-        " the page names port 4001, which no service of ports.yaml has",
+        f"{wrong}:{lines + 2}: error: unknown-port: {names}",
     ]
 
 
