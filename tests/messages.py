@@ -238,14 +238,15 @@ def messages(found_in: Code | None = None) -> list[Message]:
     return sorted(found)
 
 
-def literals() -> set[str]:
+def literals(found_in: Code | None = None) -> set[str]:
     """Return all texts of the package: also those that reach the user by a longer way."""
+    read = found_in or code()
     return {
         _clean(text)
-        for module, tree in code().modules.items()
+        for module, tree in read.modules.items()
         for node in _nodes(tree)
         if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp)
-        for text in code().texts(node, node, module, 1)
+        for text in read.texts(node, node, module, 1)
     }
 
 

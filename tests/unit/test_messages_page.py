@@ -33,7 +33,9 @@ def pattern(row: str) -> re.Pattern[str]:
 @cache
 def all_texts() -> str:
     """Return what can be said, a line each, without backticks, which cannot stand within those of a row."""
-    return "\n".join(text.replace("`", "") for text in (*literals(), *SCRIPTS, *WRONG_USAGE.values()))
+    return "\n".join(
+        text.replace("`", "") for text in (*literals(), *literals(PROGRAMS), *SCRIPTS, *WRONG_USAGE.values())
+    )
 
 
 PATTERNS = [pattern(row[0]) for row in ROWS]
@@ -51,7 +53,11 @@ def test_the_code_has_messages() -> None:
     assert all((PACKAGE / name).is_file() for name in NOT_MESSAGES)
 
 
-@pytest.mark.parametrize("message", messages(), ids=lambda message: f"{message.place}-{message.text}")
+PROGRAMS = Code.of(ROOT / "scripts")
+SAID = [*messages(), *messages(PROGRAMS)]
+
+
+@pytest.mark.parametrize("message", SAID, ids=lambda message: f"{message.place}-{message.text}")
 def test_message_is_on_the_page(message: Message) -> None:
     assert message.text in PROGRESS or is_on_the_page(message.text), f"{message.place}: {message.text}"
 
