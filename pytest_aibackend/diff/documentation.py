@@ -42,15 +42,15 @@ file. What is the same to LiteLLM prints nothing: order of keys and of deploymen
 defaults written down, `rpm: "60"` and `rpm: 60`. A name that leads to the same as another did is renamed, not
 removed and added. Values of secrets are never shown.
 
-A change may be of several classes; where a rule's class depends on the change, the table below has the gravest
-and its section says when it is less. **breaking**: a request that was answered may fail, or be answered by what
+A change may be of several classes; the table has those that a rule most often gives, and the section of the
+rule says when it gives others. **breaking**: a request that was answered may fail, or be answered by what
 nobody agreed to. **security**: who can ask, who can read along, where requests and keys go. **performance**:
 how fast, how often, how much. **info**: anything else.
 
-What is not seen: variables of the gateway's environment, keys and models that it keeps in its database, what a
-model server does on its own, and LiteLLM's map of prices and context windows.
+What is not seen: variables of the gateway's environment, keys and models that it keeps in its database, what
+a model server does on its own, and LiteLLM's map of prices and context windows.
 
-`aibackend reload` shows the same lines before it asks, for the file that is deployed and the one that would be.
+`aibackend reload` shows the same lines before it asks, for the deployed file and the one that will be.
 """
 
 

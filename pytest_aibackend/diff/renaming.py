@@ -111,7 +111,7 @@ def _renamed(meaning: Meaning, names: Names) -> Meaning:
 def _settings(settings: Mapping[Any, Any], names: Names) -> Iterator[tuple[Any, Any]]:
     for key, value in settings.items():
         if key == "model_group_alias" and isinstance(value, dict):
-            yield key, {names.of(alias): _target(target, names) for alias, target in value.items()}
+            yield key, {_alias(name, value[name], names): _target(value[name], names) for name in value}
         elif key in FALLBACK_KINDS and isinstance(value, list):
             yield key, [_chain(entry, names) for entry in value]
         else:
@@ -128,6 +128,12 @@ def _chain(entry: Any, names: Names) -> Any:
         else targets
         for source, targets in entry.items()
     }
+
+
+def _alias(name: Any, target: Any, names: Names) -> Any:
+    """Return the name of an alias; what LiteLLM does not read as one keeps its own."""
+    is_read = isinstance(target.get("model") if isinstance(target, dict) else target, str)
+    return names.of(name) if is_read else name
 
 
 def _target(target: Any, names: Names) -> Any:

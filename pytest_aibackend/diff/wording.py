@@ -60,12 +60,13 @@ def shown(place: Place, value: Any) -> str:
     return show_value(key, value)
 
 
-def from_to(place: Place, old: Any, new: Any) -> str:
-    """Return "was X, is Y" for a setting, secrets hidden."""
+def from_to(place: Place, old: Any, new: Any, whose: str = "") -> str:
+    """Return "was X, is Y" for a setting, secrets hidden, and whose it is where that is not all."""
     before, after = shown(place, old), shown(place, new)
+    name = f"{dotted(place)} {whose}".rstrip()
     if before == after:
-        return f"{dotted(place)} has another value" + ("" if "not shown" in before else f", shown as {after}")
-    return f"{dotted(place)} was {before}, is {after}"
+        return f"{name} has another value" + ("" if "not shown" in before else f", shown as {after}")
+    return f"{name} was {before}, is {after}"
 
 
 def leaves_that_differ(place: Place, old: Any, new: Any) -> Iterator[tuple[Place, Any, Any]]:

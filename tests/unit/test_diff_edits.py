@@ -142,6 +142,22 @@ EDITS: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         [("api_key: os.environ/OPENAI_API_KEY, rpm", "api_key: sk-proj-abcdef12345, rpm")],
         ["key-reference-changed security", "secret-inlined security"],
     ),
+    "another secret in a header": (
+        [("weight: 2", "weight: 2, extra_headers: {Authorization: Bearer 123456789, X-Team: a}")],
+        ["secret-inlined security", "deployment-setting-changed info"],
+    ),
+    "a password in an address": (
+        [("http://127.0.0.1:8000", "http://me:12345678@127.0.0.1:8000")],
+        ["deployment-moved security", "secret-inlined security"],
+    ),
+    "a key in the query of an address": (
+        [("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1?api_key=abc")],
+        ["deployment-moved security", "secret-inlined security"],
+    ),
+    "who may ask": (
+        [("tokens: 32000", "tokens: 32000, access_groups: [beta]")],
+        ["deployment-setting-changed security"],
+    ),
     "a placeholder for a placeholder": ([("api_key: none, weight: 2", "api_key: EMPTY, weight: 2")], []),
     "a key from a credential": (
         [
@@ -195,6 +211,10 @@ EDITS: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
     "the cache on this machine, written differently": (
         [("host: localhost", "host: 127.0.0.1")],
         ["cache-address-changed info"],
+    ),
+    "the password of the cache": (
+        [("ttl: 600", "ttl: 600, password: os.environ/REDIS_PASSWORD")],
+        ["cache-setting-changed security"],
     ),
     "the cache with TLS": ([("ttl: 600", "ttl: 600, ssl: true")], ["encryption-gained info"]),
     "parameters left out": (
@@ -252,6 +272,28 @@ def test_whoever_notices_nothing_is_told_so_in_info_alone(name: str) -> None:
     for change in between(BASE, edited(EDITS[name][0])):
         if change.notice.startswith("Nothing:") or change.notice == "Nothing.":
             assert change.classes == ("info",) or change.rule in {"secret-inlined", "logging-changed"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "extra_headers: {Authorization: 'Bearer SECRET'}",
+        "aws_secret_access_key: SECRET",
+        "api_key: SECRET",
+        "api_base: 'http://me:SECRET@127.0.0.1:8000/v1'",
+        "api_base: 'http://127.0.0.1:8000/v1?api_key=SECRET'",
+    ],
+)
+def test_another_secret_is_a_change_of_security_and_not_shown(place: str) -> None:
+    def written(secret: str) -> str:
+        entry = f"{{model_name: m, litellm_params: {{model: bedrock/m, {place.replace('SECRET', secret)}}}}}"
+        return f"model_list:\n  - {entry}\n"
+
+    changes = between(written("Zq1Zq1Zq1Zq1"), written("Xw2Xw2Xw2Xw2"))
+    assert [str(change.gravest) for change in changes] == ["security"]
+    told = str([change.as_dict() for change in changes])
+    assert "Zq1" not in told
+    assert "Xw2" not in told
 
 
 def test_names_that_changed_keep_their_meaning_there_and_back() -> None:

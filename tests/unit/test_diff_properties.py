@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import pytest_aibackend.diff
@@ -109,6 +109,38 @@ def test_what_is_added_one_way_is_removed_the_other(one: dict[str, Any], other: 
     there, back = between(one, other), between(other, one)
     names = aligned(Meaning(document=one), Meaning(document=other))[1].renamed
     assert said(back) == reversed_(there, dict(names))
+
+
+def renamed(value: Any, old: str, new: str, path: tuple[Any, ...] = ()) -> Any:
+    """Change a name wherever it is that of a model group."""
+    if isinstance(value, dict):
+        is_chain = any("fallbacks" in str(step) for step in path)
+        return {
+            new if is_chain and key == old else key: renamed(item, old, new, (*path, key))
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        is_alias = "model_group_alias" in path  # of a shape that LiteLLM does not read
+        return value if is_alias else [renamed(item, old, new, path) for item in value]
+    is_name = path[-1:] == ("model_name",) or any(
+        "fallbacks" in str(step) or step == "model_group_alias" for step in path
+    )
+    return new if is_name and value == old else value
+
+
+@slow
+@given(configs, st.data())
+def test_a_new_name_for_a_model_group_is_one_change(config: dict[str, Any], data: st.DataObject) -> None:
+    meaning = Meaning(document=config)
+    groups = [name for name in meaning.groups if "*" not in name and name not in meaning.aliases]
+    assume(groups)
+    name = data.draw(st.sampled_from(groups))
+    changed = renamed(config, name, "a new name")
+    (change,) = between(config, changed)
+    assert (change.rule, change.subject, change.kind) == ("name-changed", name, ChangeKind.CHANGED)
+    assert str(change.gravest) == "breaking"
+    (back,) = between(changed, config)
+    assert (back.rule, back.subject) == ("name-changed", "a new name")
 
 
 @slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from pytest_aibackend.diff.catalogue import change_rule
@@ -11,7 +12,7 @@ from pytest_aibackend.diff.deployment import Place
 from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.protection import protection_changed
 from pytest_aibackend.diff.settings import Owned, own, owned_by
-from pytest_aibackend.diff.wording import dotted, from_to
+from pytest_aibackend.diff.wording import dotted, from_to, holds_secrets
 from pytest_aibackend.sources.addresses import address_of
 
 __all__ = [
@@ -123,12 +124,16 @@ def cache_address_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 def cache_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """The cache works in another way.
 
-    Which calls are kept, how alike two requests have to be, how the server is asked.
+    Which calls are kept, how alike two requests have to be, how the server is asked. Another password is a
+    change of security.
     """
     for place, before, after in owned_by(old, new, _CACHE):
         if not _is_told(old, new, place):
-            notice = "Other requests may be answered from the cache."
-            yield _said(old, new, place, from_to(place, before, after), notice)
+            notice, is_secret = "Other requests may be answered from the cache.", holds_secrets(place[-1])
+            if is_secret:
+                notice = "Nothing, if the server takes it; else the gateway works without the server."
+            said = _said(old, new, place, from_to(place, before, after), notice)
+            yield replace(said, classes=(ChangeClass.SECURITY,)) if is_secret else said
 
 
 def _is_on(meaning: Meaning) -> bool:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.deployment import Deployment, Place
 from pytest_aibackend.diff.meaning import Meaning
+from pytest_aibackend.diff.noticed import is_no_key, of_move, of_setting, of_shares
 from pytest_aibackend.diff.pairing import common_groups, fields_that_differ, pairs_of
 from pytest_aibackend.diff.protection import protection_changed
 from pytest_aibackend.diff.reach import place_of
 from pytest_aibackend.diff.rules.answering import is_cost, modes
 from pytest_aibackend.diff.shares import share_of
-from pytest_aibackend.diff.wording import MISSING, dotted, shown
-from pytest_aibackend.sources.addresses import address_of
+from pytest_aibackend.diff.wording import MISSING, dotted, from_to, leaves_that_differ, shown
 from pytest_aibackend.sources.references import is_reference
-from pytest_aibackend.sources.secrets import is_placeholder
 
 __all__ = [
     "deployment_added",
@@ -92,7 +90,8 @@ def deployment_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 def deployment_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A model group is answered at another address.
 
-    Where the new server is not up, or does not have the model, requests fail or go on to a fallback.
+    Where the new server is not up, or does not have the model, requests fail or go on to a fallback. Another
+    user, password or query in the address of the same server is a change of security.
     """
     for group, before, after, places in _changed(old, new):
         is_lent = before.base == after.base and ("litellm_params", "litellm_credential_name") in places
@@ -101,12 +100,16 @@ def deployment_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
             if where[0] == where[1]:
                 where = _shown_base(before), _shown_base(after)
             told = f"was asked at {where[0]}, is asked at {where[1]}"
+            if where[0] == where[1]:
+                told = f"is asked at {where[1]} with another user, password or query"
             if before.base == after.base:
                 told = f"is asked at {where[1]}, which is written in another place"
+            notice, classes = of_move(group, before, after)
             yield Said(
                 subject=group,
                 message=f"{after.model} of {group!r} {told}",
-                notice=_moved(group, before, after),
+                notice=notice,
+                classes=classes,
                 clients=new.clients(group) or (group,),
             )
 
@@ -120,7 +123,7 @@ def weight_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """
     for group, before, after, places in _changed(old, new):
         if ("litellm_params", "weight") in places:
-            notice, classes = _shares(share_of(old, group, before), share_of(new, group, after))
+            notice, classes = of_shares(share_of(old, group, before), share_of(new, group, after))
             said = _said(new, group, (before, after), ("litellm_params", "weight"), notice)
             yield replace(said, classes=classes)
 
@@ -180,7 +183,7 @@ def key_reference_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
                 elif place[-1] == "litellm_credential_name":
                     need = "the credential is there"
                 notice = f"Nothing, if {need}; else requests fail (401)."
-                is_key = any(not _is_no_key(side.fields.get(place)) for side in (before, after))
+                is_key = any(not is_no_key(side.fields.get(place)) for side in (before, after))
                 if not is_key:
                     notice = "Nothing, for a server that asks for no key."
                 said = _said(new, group, (before, after), place, notice)
@@ -191,7 +194,8 @@ def key_reference_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 def deployment_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     """A deployment is asked with another parameter.
 
-    Whatever no other rule speaks of: options of the model, tags, headers, facts that LiteLLM is told of it.
+    Whatever no other rule speaks of: options of the model, tags, headers, facts that LiteLLM is told of it. A
+    secret, and which keys may ask for the group, is a change of security.
     """
     unprotected = protection_changed(old, new)
     known = {*_LIMITS, *_TIMES, *_ADDRESS, *_KEYS, *_MODEL, "weight", "order"}
@@ -203,31 +207,17 @@ def deployment_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
                 continue
             if _is_told(old, new, group, place):
                 continue
-            yield _said(new, group, (before, after), place, f"{group!r} may answer differently.")
-
-
-def _is_no_key(value: Any) -> bool:
-    return value is None or is_placeholder(value)
-
-
-def _moved(group: str, before: Deployment, after: Deployment) -> str:
-    """Return what is noticed of another address."""
-    was, now = (address_of(side.base or "") for side in (before, after))
-    if before.base == after.base:
-        return "Nothing."
-    if was is None or now is None or was.endpoint != now.endpoint:
-        return f"Requests of {group!r} go to another server."
-    if (was.scheme, was.path) == (now.scheme, now.path):
-        return "Nothing: it is the same server, written differently."
-    return f"Requests of {group!r} go to the same server by another path or scheme, which may not be there."
-
-
-def _shares(before: float | None, after: float | None) -> tuple[str, tuple[ChangeClass, ...] | None]:
-    if before is None or after is None:
-        return "The share of requests that each server gets may change.", None
-    if math.isclose(before, after):
-        return "Nothing: its share of the requests is the same.", (ChangeClass.INFO,)
-    return f"It gets {after:.0%} of the requests, and got {before:.0%}.", None
+            values = (side.fields.get(place, MISSING) for side in (before, after))
+            for leaf, was, now in leaves_that_differ(place, *values):
+                notice, classes = of_setting(leaf, group)
+                told = from_to(leaf, was, now, f"of {after.model} at {place_of(after)} for {group!r}")
+                yield Said(
+                    subject=group,
+                    message=told,
+                    notice=notice,
+                    clients=new.clients(group) or (group,),
+                    classes=classes,
+                )
 
 
 def _is_told(old: Meaning, new: Meaning, group: str, place: Place) -> bool:

@@ -12,7 +12,7 @@ from pytest_aibackend.diff.protection import leaves_of, lost, protection_changed
 from pytest_aibackend.diff.settings import Owned, own, owned_by, settings_that_differ
 from pytest_aibackend.diff.wording import dotted, from_to, holds_secrets, leaves_that_differ
 from pytest_aibackend.sources.references import variable_of
-from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder
+from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder, show_value
 
 __all__ = [
     "callback_added",
@@ -74,15 +74,16 @@ def encryption_lost(old: Meaning, new: Meaning) -> Iterator[Said]:
     "encryption-gained", kind=ChangeKind.ADDED, classes=(ChangeClass.INFO,), opposite="encryption-lost"
 )
 def encryption_gained(old: Meaning, new: Meaning) -> Iterator[Said]:
-    """Something is encrypted, or certificates are looked at, that was not.
+    """Something that went over the network in the open no longer does.
 
-    A server that has no certificate, or one that nobody trusts, is no longer reached.
+    A server that has no certificate, or one that nobody trusts, is no longer reached; one that is no longer
+    asked is missed by nobody.
     """
     for place in lost(new, old):
         yield Said(
             subject=place,
             message=f"no longer without TLS, or without a look at certificates: {place}",
-            notice="Nothing, if the server has a certificate that the gateway trusts.",
+            notice="Nothing, if the server has a certificate that the gateway trusts, or is no longer asked.",
         )
 
 
@@ -215,6 +216,7 @@ def _secrets(meaning: Meaning) -> set[str]:
     for place, key, value in leaves_of(meaning):
         if not isinstance(value, str) or not value or "os.environ/" in value or is_placeholder(value):
             continue
-        if holds_secrets(key) or is_key_shaped(value):
+        is_hidden = "***" in show_value("", value) and "***" not in value  # in a URL's query, for example
+        if holds_secrets(key) or is_key_shaped(value) or is_hidden:
             found.add(place)
     return found
