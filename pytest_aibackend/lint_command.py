@@ -64,9 +64,9 @@ def run(options: LintOptions) -> int:
         for line in str(error).splitlines():
             print(f"aibackend lint: {line}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        raise
-    except Exception:  # noqa: BLE001 # a bug of ours has a status of its own
+    except Exception as error:  # a bug of ours has a status of its own
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # the output has no reader any more, or no room
         traceback.print_exc()
         print("aibackend lint: this is a bug of aibackend, not of the config", file=sys.stderr)
         return 3

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
+import os
 import sys
+from contextlib import suppress
+from typing import Final
 
 from pytest_aibackend import __version__
 from pytest_aibackend.cli import checking, deploying, running
 
 __all__ = ["build_parser", "main"]
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        return int(arguments.run(arguments, rest or passed_on))
+        status = int(arguments.run(arguments, rest or passed_on))
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -37,6 +44,19 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of our output has gone, as with `| head`; say nothing more.
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        print(f"aibackend: the output cannot be written: {error.strerror}", file=sys.stderr)
+        _drop_output()
+        return 2
+    return status
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, so that the end of the process does not fail on it again."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser() -> argparse.ArgumentParser:

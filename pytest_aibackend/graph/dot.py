@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_aibackend.graph.model import COLUMNS, Edge, EdgeKind, Graph, Kind, Node, shown_finding
+from pytest_aibackend.graph.layout import shortened
+from pytest_aibackend.graph.model import COLUMNS, NOTHING, Edge, EdgeKind, Graph, Kind, Node, shown_finding
 
 __all__ = ["render"]
 
@@ -16,7 +17,7 @@ _SHAPES: Final = {
     Kind.PROVIDER: "component",
     Kind.PORT: "hexagon",
 }
-_RANKS: Final = {Kind.GROUP: "same", Kind.PROVIDER: "same", Kind.PORT: "max"}
+_RANKS: Final = {Kind.NAME: "min", Kind.GROUP: "same", Kind.PROVIDER: "same", Kind.PORT: "max"}
 _COLORS: Final = {"error": "#d1242f", "warning": "#bf8700"}
 
 
@@ -38,12 +39,14 @@ def _lines(graph: Graph) -> Iterator[str]:
         if some := graph.of(kind):
             yield f"  {{ rank={rank}; {' '.join(f'{node.id};' for node in some)} }}"
     yield from (_edge(edge) for edge in graph.edges)
+    if not graph.nodes:
+        yield f"  nothing [label={_quoted(NOTHING)}, shape=plaintext];"
     yield "}"
 
 
 def _node(node: Node) -> str:
-    label = "\n".join(filter(None, (node.label, node.detail, ", ".join(node.rules))))
-    told = "\n".join(shown_finding(finding) for finding in node.findings) or node.label
+    label = "\n".join(shortened(line) for line in (node.label, node.detail, ", ".join(node.rules)) if line)
+    told = "\n".join([node.label, *(shown_finding(finding) for finding in node.findings)])
     style = ["rounded"] if node.kind is Kind.DEPLOYMENT else []
     style += ["dashed"] if node.is_missing else ["dotted"] if node.is_idle else []
     extra = f", color={_quoted(_COLORS[node.state])}, penwidth=2" if node.state in _COLORS else ""

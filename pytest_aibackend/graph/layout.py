@@ -13,7 +13,7 @@ from typing import Final
 
 from pytest_aibackend.graph.model import COLUMNS, Edge, Graph, Kind, Node
 
-__all__ = ["DETAIL_SIZE", "LABEL_SIZE", "SLOT", "Box", "Layout", "arrange", "text_width"]
+__all__ = ["DETAIL_SIZE", "LABEL_SIZE", "SLOT", "Box", "Layout", "arrange", "shortened", "text_width"]
 
 LABEL_SIZE: Final = 12.0
 DETAIL_SIZE: Final = 10.0
@@ -117,10 +117,11 @@ def arrange(graph: Graph) -> Layout:
 
 def _text_of(node: Node) -> tuple[str, ...]:
     rules = ", ".join(node.rules)
-    return tuple(_shortened(line) for line in (node.label, node.detail, rules) if line)
+    return tuple(shortened(line) for line in (node.label, node.detail, rules) if line)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text that fits into a box: what is too long loses its middle."""
     if text_width(text, 1) <= _WIDEST * 0.61:
         return text
     head, tail = "", ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_aibackend.graph.model import Edge, Graph, Kind, Node
+from pytest_aibackend.graph.model import NOTHING, Edge, Graph, Kind, Node
 
 __all__ = ["MOST_EDGES", "MOST_LETTERS", "is_drawn_by_github", "render", "size_of"]
 
@@ -73,6 +73,8 @@ def _lines(graph: Graph) -> Iterator[str]:
     lonely = [port.id for port in graph.of(Kind.PORT) if not graph.edges_into(port.id)]
     for provider in graph.of(Kind.PROVIDER)[-1:]:
         yield from (f"  {provider.id} ~~~ {port}" for port in lonely)
+    if not graph.nodes:
+        yield f'  nothing["{_escaped(NOTHING)}"]'
     yield "  classDef error stroke:#d1242f,stroke-width:3px"
     yield "  classDef warning stroke:#bf8700,stroke-width:3px"
     yield "  classDef missing stroke-dasharray:5 4"

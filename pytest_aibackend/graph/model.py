@@ -15,6 +15,7 @@ from pytest_aibackend.sources.secrets import redact_text
 
 __all__ = [
     "COLUMNS",
+    "NOTHING",
     "Edge",
     "EdgeKind",
     "Graph",
@@ -44,6 +45,9 @@ COLUMNS: Final[Mapping[Kind, str]] = {
     Kind.PROVIDER: "Providers",
     Kind.PORT: "Ports",
 }
+
+
+NOTHING: Final = "There is nothing to draw: the sources name no model and no provider."
 
 
 class EdgeKind(StrEnum):

@@ -11,7 +11,17 @@ from importlib.resources import files
 from typing import Final
 
 from pytest_aibackend.findings import Finding
-from pytest_aibackend.graph.model import COLUMNS, Edge, Graph, Kind, Node, counted, shown, shown_place
+from pytest_aibackend.graph.model import (
+    COLUMNS,
+    NOTHING,
+    Edge,
+    Graph,
+    Kind,
+    Node,
+    counted,
+    shown,
+    shown_place,
+)
 from pytest_aibackend.graph.sections import Row, Section, sections_of
 
 __all__ = ["render"]
@@ -61,6 +71,8 @@ def _lines(graph: Graph, style: str, script: str, legend: str) -> Iterator[str]:
     yield f'<div class="columns" aria-hidden="true"><div>{"".join(headings[:3])}</div>'
     yield f"<div>{''.join(headings[3:])}</div></div>"
     yield '<p id="nothing" hidden></p>'
+    if not graph.nodes:
+        yield f"<p>{_text(NOTHING)}</p>"
     is_open = len(graph.of(Kind.GROUP)) < _FOLDED
     for number, section in enumerate(sections_of(graph), start=1):
         yield from _section(section, number, graph, is_open=is_open)

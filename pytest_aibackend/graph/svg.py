@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from pytest_aibackend.graph.layout import DETAIL_SIZE, LABEL_SIZE, SLOT, Box, Layout, arrange, text_width
-from pytest_aibackend.graph.model import COLUMNS, Edge, Graph, Kind, Node, shown_finding
+from pytest_aibackend.graph.model import COLUMNS, NOTHING, Edge, Graph, Kind, Node, shown_finding
 
 __all__ = ["render"]
 
@@ -71,6 +71,8 @@ def _lines(graph: Graph, layout: Layout) -> Iterator[str]:
             yield from _fallback(edge, layout, lane_hues[edge.target])
     for box in layout.boxes.values():
         yield from _box(box)
+    if not graph.nodes:
+        yield f'<text x="24" y="96" font-size="12">{_text(NOTHING)}</text>'
     for number, line in enumerate(_LEGEND):
         y = layout.height + _LEGEND_LINE * number
         yield f'<text class="sum legend" x="24" y="{y:.0f}" font-size="11">{_text(line)}</text>'

@@ -82,10 +82,15 @@ def write_atomically(path: Path, raw: bytes, *, temporary: Path | None = None) -
     Mode and extended attributes (access control lists among them) are kept, and the owner where that may
     be. `temporary`, beside the file and not there yet, is where the bytes are written first; without it, a
     name of no meaning.
+    What is no regular file, as /dev/stdout or a pipe, is written to, and stays what it is.
     Raises OSError when it cannot be done; the old file is untouched then.
     """
-    path = path.resolve()
     old = path.stat() if path.exists() else None
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        with path.open("wb") as there:
+            there.write(raw)
+        return
+    path = path.resolve()
     if temporary is None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html.parser
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -24,7 +26,7 @@ from pytest_aibackend.graph.build import build_graph
 from pytest_aibackend.graph.command import FORMATS, render
 from pytest_aibackend.graph.layout import DETAIL_SIZE, LABEL_SIZE, Box, arrange, text_width
 from pytest_aibackend.graph.mermaid import MOST_EDGES, MOST_LETTERS, is_drawn_by_github, size_of
-from pytest_aibackend.graph.model import Edge, EdgeKind, Graph, Kind, Node
+from pytest_aibackend.graph.model import NOTHING, Edge, EdgeKind, Graph, Kind, Node
 from pytest_aibackend.litellm.plan import GatewayPlan, plan_gateway
 from pytest_aibackend.sources.backend import load_backend
 from tests.fakes.routing import write_fleet
@@ -508,7 +510,7 @@ def test_graphviz_reads_it(hostile: Path, fleet: Path) -> None:
         assert places.keys() == graph.by_id.keys()
         columns = [{places[node.id] for node in graph.of(kind)} for kind in Kind]
         assert [len(column) for column in (columns[1], columns[3], columns[4])] == [1, 1, 1]
-        assert all(max(left) < min(right) for left, right in pairwise(columns[1:]))
+        assert all(max(left) < min(right) for left, right in pairwise(columns))
 
 
 def test_a_thousand_groups_cost_ten_times_a_hundred(tmp_path: Path) -> None:
@@ -544,6 +546,81 @@ def test_the_command_writes_what_the_ending_says(tmp_path: Path, capsys: pytest.
         cli.main(["graph", "--config", config, "--format", "svg", "--output", str(tmp_path / "a.txt")]) == 0
     )
     assert (tmp_path / "a.txt").read_text(encoding="utf-8").startswith("<svg ")
+
+
+@pytest.mark.parametrize("picture", FORMATS)
+def test_where_there_is_nothing_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], picture: str
+) -> None:
+    write_sources(tmp_path, providers={"providers": {}}, model_mappings={"exact_matches": {}}, ports={})
+    assert cli.main(["graph", "--config", str(tmp_path), "--format", picture]) == 0
+    said = re.sub(r"#(\d+);", lambda number: chr(int(number[1])), capsys.readouterr().out)
+    assert said.count(NOTHING) == 1
+    assert NOTHING not in render(drawn(ROOT / "config"), picture)
+
+
+def test_a_long_name_is_cut_in_its_middle_and_told_whole(tmp_path: Path) -> None:
+    name = f"begin-{'x' * 300}-end"
+    write_sources(
+        tmp_path,
+        providers={
+            "providers": {"one": {"type": "vllm", "base_url": "http://127.0.0.1:1", "models": [name]}}
+        },
+    )
+    graph = drawn(tmp_path)
+    geometry(graph)
+    for picture in ("svg", "dot"):
+        text = render(graph, picture)
+        assert re.search(r"begin-x+…x+-end", text), picture
+        assert text.count(name) == 2, f"{picture}: model group and deployment, for those who point at them"
+    assert arrange(graph).width < 1600
+
+
+def test_what_is_no_file_stays_what_it_is(tmp_path: Path) -> None:
+    """A pipe, a device: written to, not replaced by a file."""
+    pipe = tmp_path / "pipe.svg"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "pytest_aibackend.cli", "graph", "--config", str(ROOT / "config")]
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        ran = subprocess.run(
+            [*command, "--output", str(pipe), "--format", "mermaid"], check=False, timeout=60
+        )
+        assert ran.returncode == 0
+        assert os.read(reader, 12) == b"flowchart LR"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    told = subprocess.run(
+        [*command, "--output", "/dev/stdout", "--format", "dot"], capture_output=True, check=True
+    )
+    assert told.stdout.startswith(b"digraph ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    "asked", ["graph --config {}", "lint {}/litellm-unified.yaml --format json", "docs lint"]
+)
+def test_an_output_without_room_is_told(asked: str) -> None:
+    words = asked.format(ROOT / "config").split()
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest_aibackend.cli", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.stderr == "aibackend: the output cannot be written: No space left on device\n"
+    assert ran.returncode == 2
+
+
+def test_a_reader_that_has_read_enough_is_no_trouble() -> None:
+    command = (
+        f"{sys.executable} -m pytest_aibackend.cli graph --format html --config {ROOT / 'config'} | head -c 9"
+    )
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("<!doctype", "")
 
 
 def test_a_page_of_markdown_has_a_fence_around_it(tmp_path: Path) -> None:
