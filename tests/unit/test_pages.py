@@ -22,6 +22,9 @@ COMMAND = re.compile(
     r"(?:^ *(?:\$ )?|`)(?:[A-Z_]+=\S+ )?(?:sudo -u litellm /opt/aibackend/bin/)?(aibackend [^`\n]*)",
     re.MULTILINE,
 )
+MESSAGE = re.compile(
+    r"^\| `aibackend [^`]*` \|(?=.*\|.*\|$)", re.MULTILINE
+)  # a row of docs/troubleshooting.md
 LINK = re.compile(r"(?<!!)\[[^]\n]*]\(([^)\s]+)\)")
 
 
@@ -29,7 +32,7 @@ def commands() -> list[str]:
     found = {
         re.split(r"\s+(?:#|&|>|\\?\||--\s)|\s{2,}", re.sub(r"[][]", "", match[1]) + " ")[0].strip()
         for page in PAGES
-        for match in COMMAND.finditer(page.read_text())
+        for match in COMMAND.finditer(MESSAGE.sub("|", page.read_text()))
     }
     return sorted(found)
 
@@ -83,6 +86,14 @@ def test_options_and_files_of_a_program_exist(line: str, help_of_pytest: str) ->
             assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", known), word
         elif "/" in word:
             assert (ROOT / word).exists(), word
+
+
+@pytest.mark.parametrize("page", ["QUICK-REFERENCE.md", "CHANGELOG.md"])
+def test_page_names_every_command(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (choices,) = [each.choices for each in build_parser()._actions if isinstance(each.choices, dict)]
+    assert len(choices) > 15
+    assert [name for name in choices if not re.search(rf"`(?:aibackend )?{name}\b", text)] == []
 
 
 def test_programs_are_seen() -> None:
