@@ -147,6 +147,19 @@ def test_a_litellm_that_comes_up_no_more_is_started_until_it_is_told_to_stop(sta
     assert "stopping" in gateway.said
 
 
+def test_a_pause_ends_when_it_is_told_to_stop(start: Start) -> None:
+    gateway = start(SERVES, pause_s=25.0)
+    gateway.hear("LiteLLM is ready after")
+    note = gateway.state.gateway_note()
+    assert note is not None
+    assert note.master is not None
+    os.kill(note.master, signal.SIGKILL)
+    gateway.hear("LiteLLM was killed by SIGKILL; starting it again in 25 s")
+    began = time.monotonic()
+    assert gateway.end() == 0
+    assert time.monotonic() - began < 20
+
+
 def test_a_signal_without_a_name_is_told_by_its_number(start: Start) -> None:
     gateway = start(LITELLM + "os.kill(me, 40)\n")
     assert gateway.end(None) == 1
