@@ -13,7 +13,7 @@ from pytest_aibackend.deploy import gate
 from pytest_aibackend.litellm.generate import render
 from pytest_aibackend.serving.state import process_start
 from pytest_aibackend.sources.backend import load_backend
-from tests.stack.reloading import Deployment, deployment
+from tests.stack.reloading import Deployment, deployment, wait_for
 
 HOSTILE = {
     "conftest.py": "import pytest\n\ndef pytest_collection_modifyitems(items): items.clear()\n",
@@ -147,4 +147,5 @@ def test_a_run_that_hangs_closes_it_and_is_ended(
     verdict = gate.run_gate(site.dir, staged(site), live=False, within_s=0.5)
     assert time.monotonic() - began < 20
     assert verdict.describe() == "the checks took longer than 0.5 s"
-    assert process_start(int((tmp_path / "pid").read_text())) == 0, "its children are ended, too"
+    child = int((tmp_path / "pid").read_text())
+    wait_for(lambda: process_start(child) == 0)  # its children are ended, too

@@ -52,6 +52,9 @@ EXAMPLES = [
     'A="not ended\nB_2=1',
     "A='not ended\\",
     "A=end\\",
+    "A=end \t\\",
+    'A="end" \\',
+    "A=end \\\nB_2= \\",
     "='\nA=1",
     "",
 ]

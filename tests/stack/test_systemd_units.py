@@ -42,7 +42,8 @@ def gateway(manager: Manager) -> Iterator[Gateway]:
             manager.install(str(path.relative_to(UNITS / "user")), path.read_text())
     log = f"[Service]\nStandardOutput=append:{HOME}/log\nStandardError=inherit\n"
     manager.install(f"{UNIT}.d/log.conf", log + CHECKOUT)
-    assert gateway.ask("restart") is None  # which also starts what does not run
+    refused = gateway.ask("restart")  # which also starts what does not run
+    assert refused is None, (manager.home / "log").read_text()
     yield gateway
     gateway.provider.stop()
 
@@ -137,9 +138,11 @@ def test_system_unit_runs_the_real_gateway(tmp_path: Path) -> None:
         # The user litellm is not here; nor may the Python that runs the tests lie in a home directory.
         changes = f"[Service]\nUser={USER}\nGroup={USER}\nProtectHome=read-only\n"
         changes += f"EnvironmentFile=\nEnvironmentFile={tmp_path}/litellm.env\n"
+        changes += "StandardOutput=append:/var/lib/log\nStandardError=inherit\n"
         manager.install(f"{UNIT}.d/test.conf", changes + CHECKOUT)
         began = time.monotonic()
-        manager.systemctl("start", UNIT, timeout=240)
+        started = manager.run("systemctl", "start", UNIT, timeout=240)
+        assert started.returncode == 0, started.stderr + (manager.var_lib / "log").read_text()
         assert gateway.served() == ["alpha"], f"after {time.monotonic() - began:.1f} s"
         gateway.complete("alpha")
         assert gateway.provider.models == ["alpha"]

@@ -19,7 +19,7 @@ _ITEM: Final = re.compile(
             =
             (?P<quoted> (?: [ \t]* (?: '[^']*'? | "(?: [^"\\] | \\. )*"? ) )* )
             [ \t]*
-            (?P<plain> (?: \\. | [^\\\n\r] )* ) \\?
+            (?P<plain> (?: \\. | [^\\\n\r] )* ) (?P<open> \\? )
         )?
     )
     """,
@@ -35,7 +35,8 @@ def parse_environment_file(text: str) -> dict[str, str]:
     found = {}
     for item in _ITEM.finditer(text):
         if item["plain"] is not None and _NAME.fullmatch(name := item["name"].rstrip(" \t")):
-            found[name] = _unquote(item["quoted"]) + _unescape(item["plain"])
+            plain = item["plain"] if item["open"] else _without_blanks_at_end(item["plain"])
+            found[name] = _unquote(item["quoted"]) + _unescape(plain)
     return found
 
 
@@ -54,7 +55,11 @@ def _in_quotes(escape: re.Match[str]) -> str:
     return escape[1] if escape[1] in '"\\`$' else escape[0]
 
 
-def _unescape(plain: str) -> str:
+def _without_blanks_at_end(plain: str) -> str:
     kept = _BLANKS_AT_END.fullmatch(plain)
     assert kept is not None
-    return re.sub(r"\\(.)", lambda escape: escape[1].strip("\n\r"), kept[1], flags=re.DOTALL)
+    return kept[1]
+
+
+def _unescape(plain: str) -> str:
+    return re.sub(r"\\(.)", lambda escape: escape[1].strip("\n\r"), plain, flags=re.DOTALL)
