@@ -153,6 +153,9 @@ router_settings:
         ("guardrails: [null]\n", [(4, "wrong-type", "guardrails[0] is nothing")]),
         ("mcp_servers:\n  x:\n", [(5, "wrong-type", "mcp_servers.x is nothing")]),
         ("router_settings: {routing_groups: [null]}\n", [(4, "wrong-type", "routing_groups[0] is nothing")]),
+        ("litellm_settings: {callbacks: [null]}\n", [(4, "callback-unknown", "callbacks[0] is no name")]),
+        ("litellm_settings: {success_callback: [{a: 1}]}\n", []),
+        ("litellm_settings: {success_callback: [7]}\n", [(4, "callback-unknown", "[0] is no name")]),
         ("router_settings: {model_group_retry_policy: {llama: null}}\n", []),
         (
             GROUPS,

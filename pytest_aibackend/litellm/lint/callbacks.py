@@ -27,7 +27,7 @@ _CHANNELS: Final = ("slack", "ms_teams", "webhook", "email")
 
 @lint_rule("callback-unknown", where="proxy/common_utils/callback_utils.py; proxy/proxy_server.py (1.106.2)")
 def callback_unknown(context: LintContext) -> Iterator[LintProblem]:
-    """A callback has a name that LiteLLM does not know.
+    """A callback has a name that LiteLLM does not know, or none.
 
     Under `callbacks` LiteLLM then looks for a module of that name and refuses to start. Under
     `success_callback` and `failure_callback` it takes any name, and calls nothing: no logs, no metrics, and
@@ -43,6 +43,14 @@ def callback_unknown(context: LintContext) -> Iterator[LintProblem]:
             " yours: it refuses to start",
             hint=f"write a list: [{callbacks}]",
         )
+    for key in ("callbacks", *_ON_EVENTS):
+        for index, name in enumerate(_entries(context, key)):
+            if not isinstance(name, str if key == "callbacks" else (str, dict, list)):
+                yield LintProblem(
+                    path=(_SETTINGS, key, index),
+                    message=f"{key}[{index}] is no name: LiteLLM refuses to start",
+                    hint="write the name of a callback, or remove the entry",
+                )
     for path, name in _listed(context, "callbacks"):
         problem = _among_callbacks(context, path, name)
         if problem is not None:
@@ -109,10 +117,14 @@ def _unknown(context: LintContext, path: Path, name: str, fate: str) -> LintProb
 
 def _listed(context: LintContext, key: str) -> Iterator[tuple[Path, str]]:
     """Yield the names in a list of callbacks that are none of code."""
-    names: Any = context.document.get(_SETTINGS, key)
-    for index, name in enumerate(names if isinstance(names, list) else ()):
+    for index, name in enumerate(_entries(context, key)):
         if isinstance(name, str) and not is_code(name) and not name.startswith(ELSEWHERE):
             yield (_SETTINGS, key, index), name
+
+
+def _entries(context: LintContext, key: str) -> list[Any]:
+    names: Any = context.document.get(_SETTINGS, key)
+    return names if isinstance(names, list) else []
 
 
 def _is_own(context: LintContext, name: str) -> bool:
