@@ -24,6 +24,12 @@ _SHAPES: Final = {
     Kind.PROVIDER: ('[["', '"]]'),
     Kind.PORT: ('{{"', '"}}'),
 }
+_STYLES: Final = {
+    "error": "stroke:#d1242f,stroke-width:3px",
+    "warning": "stroke:#bf8700,stroke-width:3px",
+    "missing": "stroke-dasharray:5 4",
+    "idle": "stroke-dasharray:1 3",
+}
 
 
 def render(graph: Graph) -> str:
@@ -75,10 +81,6 @@ def _lines(graph: Graph) -> Iterator[str]:
         yield from (f"  {provider.id} ~~~ {port}" for port in lonely)
     if not graph.nodes:
         yield f'  nothing["{_escaped(NOTHING)}"]'
-    yield "  classDef error stroke:#d1242f,stroke-width:3px"
-    yield "  classDef warning stroke:#bf8700,stroke-width:3px"
-    yield "  classDef missing stroke-dasharray:5 4"
-    yield "  classDef idle stroke-dasharray:1 3"
     for name in ("error", "warning"):
         yield from _classed(name, [node.id for node in graph.nodes if node.state == name])
     yield from _classed("missing", [node.id for node in graph.nodes if node.is_missing])
@@ -87,6 +89,7 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 def _classed(name: str, ids: list[str]) -> Iterator[str]:
     if ids:
+        yield f"  classDef {name} {_STYLES[name]}"
         yield f"  class {','.join(ids)} {name}"
 
 

@@ -527,6 +527,20 @@ def test_a_thousand_groups_cost_ten_times_a_hundred(tmp_path: Path) -> None:
     assert took[1500] < 25 * took[150] + 1
 
 
+def test_the_picture_of_the_documentation_is_that_of_today() -> None:
+    page = (ROOT / "docs" / "graph.md").read_text(encoding="utf-8")
+    shown = page.partition("```mermaid\n")[2].partition("```")[0]
+    drawn_now = render(drawn(ROOT / "examples" / "embedded"), "mermaid")
+
+    def picture(text: str) -> list[str]:
+        """Leave out what is counted: whether there is a backup yet depends on the machine."""
+        return [line for line in text.splitlines() if not line.startswith("  accDescr")]
+
+    assert picture(shown) == picture(drawn_now), (
+        "copy what `aibackend graph --config examples/embedded` prints"
+    )
+
+
 # -- the command
 
 
