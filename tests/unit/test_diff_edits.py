@@ -6,6 +6,7 @@ import pytest
 
 from pytest_aibackend.diff.changes import Change
 from pytest_aibackend.diff.compare import compare
+from pytest_aibackend.diff.formats import Comparison, as_markdown
 from pytest_aibackend.diff.reading import read_bytes
 
 BASE = """\
@@ -329,3 +330,7 @@ def test_no_line_end_or_escape_of_a_name_reaches_a_log() -> None:
     assert told
     assert all(text.isprintable() for text in told)
     assert any("\\n::error::y" in text for text in told)
+    named = BASE.replace("model_name: gpt-4o", 'model_name: "g\\u202E|\\e[31m\\n# h"')
+    comparison = Comparison(old=("a", "file"), new=("b", "file"), changes=tuple(between(BASE, named)))
+    assert comparison.changes
+    assert all(line.replace("\u200b", "").isprintable() for line in as_markdown(comparison).splitlines())
