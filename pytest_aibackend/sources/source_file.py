@@ -106,7 +106,7 @@ def _missing(role: str, path: FilePath) -> Source:
     if role in _MAY_BE_ABSENT:
         return Source(role=role, path=path, display=str(path), exists=False)
     message = f"{path.name} is missing from {path.parent}"
-    hint = "restore it, or name another directory with --aibackend-config DIR"
+    hint = "restore it, or name another directory: --config DIR, in pytest --aibackend-config DIR"
     return _failed(role, path, rule, message, hint, exists=False)
 
 
