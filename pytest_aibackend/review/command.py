@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -66,4 +67,8 @@ def _write(body: str, output: Path | None) -> None:
 
 def _tell(verdict: Verdict) -> None:
     """Print a point to the log; no line of it begins with what somebody else has written."""
-    print(f"review: {verdict.state}: {verdict.point}: {verdict.text}", file=sys.stderr)
+    line = f"review: {verdict.state}: {verdict.point}: {verdict.text}"
+    if verdict.state is State.FAILED and os.environ.get("GITHUB_ACTIONS"):
+        escaped = " ".join(verdict.text.split()).replace("%", "%25")
+        line = f"::error title=review, {verdict.point}::{escaped}"
+    print(line, file=sys.stderr)

@@ -107,6 +107,23 @@ def test_how_a_breaking_change_is_announced(
     assert found.sign["breaking changes"] == ("❌" if status else "✅")
 
 
+def test_what_stops_it_is_an_annotation_on_github(
+    history: History, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.replace("ports.yaml", "  port: 8001\n", "  port: [8001%0A::notice::x\n")
+    history.commit("broken")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert (
+        review(ReviewOptions(base="main", head="change", title="::error::fooled", body="\n::error::x")) == 1
+    )
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(POINTS)
+    title, configuration = (line for line in lines if line.startswith("::"))
+    assert title.startswith("::error title=review, title::it must read `type(scope): what changes`")
+    assert configuration.startswith("::error title=review, configuration::the new side cannot be read: ")
+    assert not re.search("%(?!25)", configuration)
+
+
 def test_a_moved_port(history: History, capsys: pytest.CaptureFixture[str]) -> None:
     history.replace("ports.yaml", "8001", "8005")
     history.replace("providers.yaml", "8001", "8005")
@@ -368,10 +385,11 @@ def test_the_step_of_the_workflow(history: History, tmp_path: Path) -> None:
     summary.write_text("before\n", encoding="utf-8")
     (history.folder / "scripts").symlink_to(SCRIPT.parent)
     stamp = Path(sys.prefix) / ".package"  # nothing is installed by a test: make takes it for done
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
     done = subprocess.run(
         ["bash", "-c", f"{step()['run']} --file={ROOT / 'Makefile'} --old-file={stamp} VENV={sys.prefix}"],
         cwd=history.folder,
-        env={**os.environ, **handed, "GITHUB_STEP_SUMMARY": str(summary)},
+        env={**kept, **handed, "GITHUB_STEP_SUMMARY": str(summary)},
         capture_output=True,
         text=True,
         check=False,
