@@ -260,8 +260,10 @@ class TestCapabilities:
         ]
 
     def test_a_fallback_may_be_a_model_group(self, plan: Planner) -> None:
-        made = plan({"capabilities": {"c": {"provider": "one", "fallback": "big"}}})
+        made = plan({"capabilities": {"c": {"provider": "one", "fallback": "big"},
+                                      "d": {"preferred_models": ["m"], "fallback": "off"}}})  # fmt: skip
         assert made.problems == ()
+        assert made.aliases == {"d": "m"}
         assert members(made, "c") == [("one", "m", 1), ("one", "small", 2), ("two", "big", 3)]
 
     def test_what_has_no_effect(self, plan: Planner) -> None:
@@ -338,6 +340,18 @@ class TestPatterns:
         ]})  # fmt: skip
         assert found(made) == [("pattern-order", ("patterns", 0, "pattern"))]
         assert "'a/b'" in made.problems[0][1].message
+
+    def test_the_order_of_the_file_is_that_of_the_gateway(self, plan: Planner) -> None:
+        patterns = [{"pattern": f"^{start}.*", "provider": "one"} for start in ("a/b", "a/")]
+        assert plan({"patterns": patterns}).problems == ()
+
+    def test_fallback_with_one_model_answers_with_that(self, plan: Planner) -> None:
+        made = plan({"patterns": [{"pattern": "^q/.*", "provider": "one", "fallback": "two"}]})
+        assert made.problems == ()
+        assert [(each.provider, each.model) for each in made.wildcards["q/*"]] == [
+            ("one", "q/*"),
+            ("two", "big"),
+        ]
 
     def test_fallback_that_cannot_have_such_a_name(self, plan: Planner) -> None:
         made = plan({"patterns": [{"pattern": "^q/.*", "provider": "two", "fallback": "one"}]})
