@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_aibackend.graph.model import NOTHING, Edge, Graph, Kind, Node
+from pytest_aibackend.graph.model import NOTHING, Edge, Graph, Kind, Mark, Node
 
 __all__ = ["MOST_EDGES", "MOST_LETTERS", "is_drawn_by_github", "render", "size_of"]
 
@@ -29,7 +29,10 @@ _STYLES: Final = {
     "warning": "stroke:#bf8700,stroke-width:3px",
     "missing": "stroke-dasharray:5 4",
     "idle": "stroke-dasharray:1 3",
+    "new": "fill:#dafbe1,color:#1f2328",
+    "gone": "fill:#ffebe9,color:#1f2328",
 }
+_LINES: Final = {Mark.NEW: "stroke:#1a7f37,stroke-width:3px", Mark.GONE: "stroke:#d1242f,stroke-width:3px"}
 
 
 def render(graph: Graph) -> str:
@@ -62,19 +65,20 @@ def _lines(graph: Graph) -> Iterator[str]:
                 members[edge.target].append(graph.by_id[edge.source])
     for kind in (Kind.NAME, Kind.GROUP):
         for node in graph.of(kind):
-            yield f"  {_node(node)}"
+            yield f"  {_node(graph, node)}"
     for provider in graph.of(Kind.PROVIDER):
         if members[provider.id]:
             # A frame has room for one line above what is in it.
-            yield f'  subgraph {provider.id}["{_text(provider, between=", ")}"]'
-            yield from (f"    {_node(node)}" for node in members[provider.id])
+            yield f'  subgraph {provider.id}["{_text(graph, provider, between=", ")}"]'
+            yield from (f"    {_node(graph, node)}" for node in members[provider.id])
             yield "  end"
         else:
-            yield f"  {_node(provider)}"
+            yield f"  {_node(graph, provider)}"
     for node in graph.of(Kind.PORT):
-        yield f"  {_node(node)}"
+        yield f"  {_node(graph, node)}"
     # A deployment stands within its provider: an edge between the two would say it again.
-    yield from (f"  {_edge(edge)}" for edge in graph.edges if edge.target not in members)
+    drawn = [edge for edge in graph.edges if edge.target not in members]
+    yield from (f"  {_edge(edge, graph.marks.get(edge.id))}" for edge in drawn)
     # A port that nothing leads to would stand before everything else, in the way of the lines.
     lonely = [port.id for port in graph.of(Kind.PORT) if not graph.edges_into(port.id)]
     for provider in graph.of(Kind.PROVIDER)[-1:]:
@@ -85,6 +89,11 @@ def _lines(graph: Graph) -> Iterator[str]:
         yield from _classed(name, [node.id for node in graph.nodes if node.state == name])
     yield from _classed("missing", [node.id for node in graph.nodes if node.is_missing])
     yield from _classed("idle", [node.id for node in graph.nodes if node.is_idle])
+    for mark, line in _LINES.items():
+        yield from _classed(mark, [node.id for node in graph.nodes if graph.marks.get(node.id) is mark])
+        places = [str(place) for place, edge in enumerate(drawn) if graph.marks.get(edge.id) is mark]
+        if places:
+            yield f"  linkStyle {','.join(places)} {line}"
 
 
 def _classed(name: str, ids: list[str]) -> Iterator[str]:
@@ -93,19 +102,21 @@ def _classed(name: str, ids: list[str]) -> Iterator[str]:
         yield f"  class {','.join(ids)} {name}"
 
 
-def _node(node: Node) -> str:
+def _node(graph: Graph, node: Node) -> str:
     begin, end = _SHAPES[node.kind]
-    return f"{node.id}{begin}{_text(node)}{end}"
+    return f"{node.id}{begin}{_text(graph, node)}{end}"
 
 
-def _text(node: Node, *, between: str = "<br/>") -> str:
-    mark = {"error": "✗ ", "warning": "⚠ "}.get(node.state, "")
-    lines = [f"{mark}{_escaped(node.label)}", _escaped(node.detail), _escaped(", ".join(node.rules))]
+def _text(graph: Graph, node: Node, *, between: str = "<br/>") -> str:
+    sign = {"error": "✗ ", "warning": "⚠ "}.get(node.state, "")
+    told = (node.detail, ", ".join(node.rules), graph.marks.get(node.id, ""))
+    lines = [f"{sign}{_escaped(node.label)}", *map(_escaped, told)]
     return between.join(line for line in lines if line)
 
 
-def _edge(edge: Edge) -> str:
-    label = f'"{_escaped(_words(edge))}" ' if edge.mark else ""
+def _edge(edge: Edge, mark: Mark | None) -> str:
+    words = ", ".join(filter(None, (_words(edge) if edge.mark else "", mark)))
+    label = f'"{_escaped(words)}" ' if words else ""
     if edge.is_fallback or edge.is_broken:
         return f"{edge.source} -. {label}.-> {edge.target}" if label else f"{edge.source} -.-> {edge.target}"
     return f"{edge.source} -- {label}--> {edge.target}" if label else f"{edge.source} --> {edge.target}"

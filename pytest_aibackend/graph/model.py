@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import PurePath
@@ -20,6 +20,7 @@ __all__ = [
     "EdgeKind",
     "Graph",
     "Kind",
+    "Mark",
     "Node",
     "counted",
     "shown",
@@ -57,6 +58,13 @@ class EdgeKind(StrEnum):
     FALLBACK = "fallback"
     CONTEXT_WINDOW = "context window fallback"
     CONTENT_POLICY = "content policy fallback"
+
+
+class Mark(StrEnum):
+    """How a part of one graph stands to another graph."""
+
+    NEW = "new"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +129,7 @@ class Graph:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     findings: tuple[Finding, ...] = ()  # those that belong to no node
+    marks: Mapping[str, Mark] = field(default_factory=dict)  # by the ids of nodes and edges
 
     @cached_property
     def by_id(self) -> Mapping[str, Node]:

@@ -50,7 +50,7 @@ def _review(options: ReviewOptions) -> int:
     compared = compare_range(between, options.config)
     changed = between.repository.changed_files(between.old, between.new)
     verdicts = list(judge(read_announcement(title, body), compared, changed))
-    pictures = [draw(revision, options.config) for revision in (between.old, between.new)]
+    pictures = draw(between, options.config)
     _write(as_body(verdicts, compared, *pictures), options.output)
     for verdict in verdicts:
         _tell(verdict)

@@ -11,7 +11,9 @@ from pytest_aibackend.diff.formats import Comparison
 from pytest_aibackend.diff.git import GitError, Repository, Revision
 from pytest_aibackend.diff.reading import UnreadableError, read_revision
 from pytest_aibackend.graph.build import NEEDED, build_graph
+from pytest_aibackend.graph.marking import mark_differences
 from pytest_aibackend.graph.mermaid import render
+from pytest_aibackend.graph.model import Graph
 from pytest_aibackend.sources.backend import FILES, load_backend
 
 __all__ = ["Range", "Unread", "compare_range", "draw", "find_range"]
@@ -70,8 +72,18 @@ def compare_range(between: Range, config: Path) -> Comparison | Unread:
     )
 
 
-def draw(revision: Revision, config: Path) -> str | None:
-    """Return the routing at a revision as Mermaid; None where there is nothing to draw."""
+def draw(between: Range, config: Path) -> tuple[str | None, str | None]:
+    """Return the routing before and after as Mermaid, with marks at what changes.
+
+    None stands where there is nothing to draw.
+    """
+    before, after = (_graph(revision, config) for revision in (between.old, between.new))
+    if before is not None and after is not None:
+        before, after = mark_differences(before, after)
+    return render(before) if before else None, render(after) if after else None
+
+
+def _graph(revision: Revision, config: Path) -> Graph | None:
     repository = revision.repository
     inside = repository.inside(config)
     paths = {file: f"{inside}/{file}".removeprefix("./") for file in FILES.values()}
@@ -83,4 +95,4 @@ def draw(revision: Revision, config: Path) -> str | None:
             if path in blobs:
                 (folder / file).write_bytes(blobs[path])
         backend = load_backend(folder)
-        return render(build_graph(backend)) if backend.is_loaded(*NEEDED) else None
+        return build_graph(backend) if backend.is_loaded(*NEEDED) else None

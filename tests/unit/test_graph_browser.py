@@ -15,6 +15,7 @@ import pytest
 import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.graph.build import build_graph
 from pytest_aibackend.graph.command import render
+from pytest_aibackend.graph.marking import mark_differences
 from pytest_aibackend.graph.model import Edge, Graph, Kind, Node, shown, shown_place
 from pytest_aibackend.sources.backend import load_backend
 from tests.fakes.browser import Page, browser, find_chromium
@@ -383,6 +384,15 @@ def test_mermaid_draws_it(page: Page, mermaid: Path, fleet: Graph, tmp_path: Pat
     within = sum(edge.target in {each.id for each in fleet.of(Kind.PROVIDER)} for edge in fleet.edges)
     assert answer["edges"] == len(fleet.edges) - within
     assert "Routing of" in answer["title"]
+
+
+def test_mermaid_draws_what_a_change_marks(page: Page, mermaid: Path, tmp_path: Path) -> None:
+    graphs = (build_graph(load_backend(ROOT / name)) for name in ("examples/embedded", "config"))
+    for graph in mark_differences(*graphs):
+        assert graph.marks
+        answer = drawn_by_mermaid(page, mermaid, tmp_path, graph)
+        for node in graph.nodes:
+            assert (graph.marks.get(node.id, "no") in answer["labels"][node.id]) == (node.id in graph.marks)
 
 
 def test_mermaid_shows_hostile_names_as_they_are(
