@@ -153,8 +153,15 @@ def _chain(entries: list[dict[Any, Any]], name: str) -> Any:
 
 
 def _sorted(value: Any) -> Any:
-    """Return it in a form in which the order of keys does not show, nor that 60 is written 60.0."""
+    """Return it in a form in which the order of keys does not show, nor that 60 is written 60.0.
+
+    A limit may be a text, too: it is declared as a whole number, and pydantic makes one of it.
+    """
     if isinstance(value, dict):
+        value = {
+            key: int(item) if key in ("rpm", "tpm") and isinstance(item, str) and item.isdecimal() else item
+            for key, item in value.items()
+        }
         return sorted(((repr(key), _sorted(item)) for key, item in value.items()), key=repr)
     if isinstance(value, list):
         return [_sorted(item) for item in value]

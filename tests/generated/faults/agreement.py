@@ -59,4 +59,6 @@ def limit_of_no_effect(hand: Hand) -> Path:
 @fault
 def no_models(hand: Hand) -> Path:
     hand.data["model_list"] = []
+    # What a gateway without a model may be there for.
+    hand.section("general_settings").pop("pass_through_endpoints", None)
     return ("model_list",)
