@@ -74,7 +74,8 @@ def test_the_readme_shows_a_real_run(tmp_path: Path) -> None:
     shown = (ROOT / "README.md").read_text(encoding="utf-8").partition("    $ cp ")[2]
     commands = ["cp " + shown.partition("\n")[0], *re.findall(r"^    \$ (.*)$", shown, re.MULTILINE)[:2]]
     script = "\n".join(commands).replace(".venv/bin/", "")
-    block = Block(line=0, what="runnable", argument="", language="sh", text=f"export COLUMNS=80\n{script}\n")
+    terminal = "export COLUMNS=80; unset CI BUILD_NUMBER"  # with which pytest does not shorten its summary
+    block = Block(line=0, what="runnable", argument="", language="sh", text=f"{terminal}\n{script}\n")
     done = shell(block, scratch_repository(tmp_path / "repository"))
     assert done.returncode == 1, done.stdout + done.stderr
     readme = textwrap.dedent("    " + shown.partition("\n    $ echo $?")[0]).split("--config broken\n")[1]
