@@ -48,11 +48,11 @@ check: $(VENV)/.package
 demo: $(VENV)/.stack
 	@$(BIN)/python -m pytest_aibackend.stack.demo $(STACK)
 
-# The tests with real services wait a good deal: two files at a time, each with services of its own.
+# The tests with real services wait a good deal: three files at a time, each with services of its own.
 test: $(VENV)/.dev
 	@status=0; \
 	$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
-	$(BIN)/pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests/stack -n 3 --dist loadfile $(ARGS) || status=$$?; \
 	exit $$status
 
 # Under coverage a test may take twice as long. Processes that the tests start are measured, too; what a killed one

@@ -11,9 +11,9 @@ from hypothesis import settings
 pytest_plugins = ["pytester"]
 
 # `make test` draws the same examples each time, so that it fails only for a change; `make soak` draws new
-# ones, and twenty times as many. A busy machine is not a failure.
+# ones, and forty times as many. A busy machine is not a failure.
 settings.register_profile("soak", max_examples=2000, deadline=None)
-settings.register_profile("quick", derandomize=True, database=None, deadline=None)
+settings.register_profile("quick", max_examples=50, derandomize=True, database=None, deadline=None)
 settings.load_profile("soak" if os.environ.get("AIBACKEND_SOAK") else "quick")
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and every process that they start too.
