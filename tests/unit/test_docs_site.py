@@ -6,14 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from tests.fakes.browser import Page, browser, find_chromium
+from tests.fakes.browser import Page
 from tests.walkthrough import PAGES, ROOT
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
@@ -38,15 +37,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return target
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Page]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("there is no Chromium or Chrome on PATH")
-    with browser(program) as page:
-        yield page
 
 
 def waited(condition: str) -> str:

@@ -18,7 +18,7 @@ from pytest_aibackend.graph.command import render
 from pytest_aibackend.graph.marking import mark_differences
 from pytest_aibackend.graph.model import Edge, Graph, Kind, Node, shown, shown_place
 from pytest_aibackend.sources.backend import load_backend
-from tests.fakes.browser import Page, browser, find_chromium
+from tests.fakes.browser import Page
 from tests.fakes.routing import write_fleet
 from tests.unit.test_graph import HOSTILE, hostile  # noqa: F401 # a fixture
 
@@ -26,15 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 INVISIBLE = "\u200b"
 MERMAID = ROOT / "tests" / "mermaid"
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Page]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("there is no Chromium or Chrome on PATH")
-    with browser(program) as page:
-        yield page
 
 
 @pytest.fixture
