@@ -22,7 +22,7 @@ def _surroundings(backend: Backend) -> Iterator[str]:
     yield "flowchart LR"
     gateway = address_of(backend.gateway.deploy.url)
     port = f", port {gateway.port}" if gateway else ""
-    yield f'  clients["clients"] -->|"OpenAI#39;s API{port}"| gateway["LiteLLM gateway"]'
+    yield f'  clients["clients"] -->|"the OpenAI API{port}"| gateway["LiteLLM gateway"]'
     cache = redis_params(backend)
     if cache is not None:
         number = str(cache.get("port", ""))
