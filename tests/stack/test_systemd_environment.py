@@ -48,6 +48,7 @@ EXAMPLES = [
     "A=1\n",
     "# comment\n ; comment\nA = spaced \t\nB_2='a b' \"c\"d # e\n",
     'A="one\ntwo \\" \\$ \\x"\nB_2=a\\\n  b\n',
+    'A="one\\\ntwo"\nB_2="a\\\\b\\`"',
     "junk\n1A=no\nexport A=no\nA=yes",
     'A="not ended\nB_2=1',
     "A='not ended\\",

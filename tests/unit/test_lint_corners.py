@@ -211,3 +211,20 @@ def test_a_fault_of_a_rule_names_the_rule_and_the_file(monkeypatch: pytest.Monke
     with pytest.raises(KeyError) as caught:
         findings(HEAD)
     assert caught.value.__notes__ == ["in lint rule unknown-key, on c.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        (None, []),  # nobody knows what the variable says
+        ({"P": "hosted_vllm", "LITELLM_MASTER_KEY": GOOD_KEY}, []),
+        (
+            {"P": "vlm", "LITELLM_MASTER_KEY": GOOD_KEY},
+            [(4, "provider-unresolved", "no provider 'os.environ/P'")],
+        ),
+    ],
+    ids=["not known", "a provider", "none"],
+)
+def test_a_provider_that_a_variable_names(environment: dict[str, str] | None, expected: list[Said]) -> None:
+    text = HEAD + model("model: m", AT, "api_key: none", "custom_llm_provider: os.environ/P")
+    assert_said(findings(text, environment), expected)

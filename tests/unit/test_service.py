@@ -151,6 +151,14 @@ def test_a_stranger_is_named_and_left_alone(start: Start, pidfile: Path, state: 
     assert heard_by(stranger) == "SIGUSR1"  # and nothing came before
 
 
+def test_a_stranger_is_named_without_what_it_was_given(pidfile: Path, state: StateDir) -> None:
+    with subprocess.Popen(["sh", "-c", "read line", "sk-secret"], stdin=subprocess.PIPE) as stranger:
+        pidfile.write_text(str(stranger.pid))
+        with pytest.raises(ServiceError, match="`sh` and no gateway") as refused:
+            PidfileService(pidfile, state).reload()
+    assert "secret" not in str(refused.value)
+
+
 def test_gunicorn_is_reloaded_but_not_restarted(start: Start, pidfile: Path, state: StateDir) -> None:
     master = start("gunicorn", "SIGHUP", "SIGUSR1")
     pidfile.write_text(f"{master.pid}\n")
