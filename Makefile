@@ -105,11 +105,13 @@ bench: $(VENV)/.dev
 
 soak: export AIBACKEND_SOAK = 1
 soak: $(VENV)/.dev
-	@$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS)
-	@for round in $$(seq $(SOAK_ROUNDS)); do \
+	@status=0; \
+	$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
+	for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "soak: round $$round of $(SOAK_ROUNDS)"; \
-		$(BIN)/pytest tests/stack -n 2 --dist loadfile $(ARGS); \
-	done
+		$(BIN)/pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	done; \
+	exit $$status
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist site
