@@ -126,6 +126,9 @@ router_settings:
         (model(*OLLAMA, info="node: 2"), []),
         (model(*OLLAMA, info="created_at: '1717142400'"), []),
         (model(*OLLAMA, info="updated_at: 'yesterday'"), [(4, "malformed-time", "is 'yesterday'")]),
+        # Whatever pydantic takes for a flag; LiteLLM takes any other text for off, and only logs it.
+        ("litellm_settings: {drop_params: ' On '}\n", []),
+        ("litellm_settings: {drop_params: banana}\n", [(4, "wrong-type", "is the text 'banana'")]),
         # A URL is no secret in itself, whatever its field is called; a password in it is one.
         (model(VLLM, AT, f"api_key: 'https://{URL}'"), []),
         (
