@@ -64,6 +64,12 @@ class Meaning:
         return MappingProxyType({name: tuple(members) for name, members in groups.items()})
 
     @cached_property
+    def written_names(self) -> frozenset[str]:
+        """Return the model groups that have a name; one without is shown under words in brackets."""
+        names = (entry.get("model_name") for entry in deployments_of(self.document))
+        return frozenset(name for name in names if isinstance(name, str))
+
+    @cached_property
     def _credentials(self) -> Mapping[str, Mapping[Any, Any]]:
         listed = self.document.get("credential_list")
         entries = [entry for entry in (listed if isinstance(listed, list) else ()) if isinstance(entry, dict)]

@@ -60,7 +60,10 @@ def _groups_of_one(one: Meaning, other: Meaning) -> dict[str, Hashable]:
     return {
         name: _form(one, name)
         for name in one.groups
-        if "*" not in name and name not in other.names and name not in one.aliases
+        if name in one.written_names
+        and "*" not in name
+        and name not in other.names
+        and name not in one.aliases
     }
 
 

@@ -59,6 +59,28 @@ def reversed_(changes: list[Change], names: dict[str, str]) -> set[tuple[str, Ch
     }
 
 
+def renamed_between(one: Any, other: Any) -> dict[str, str]:
+    """Return the new names by the old ones; where a fallback was forgotten, a name has two meanings."""
+    after = aligned(Meaning(document=one), Meaning(document=other))[1]
+    names = dict(after.renamed)
+    forgotten = {old: new for old, new in names.items() if old not in after.kept}
+    assume(not in_fallbacks(other, set(forgotten)) and not in_fallbacks(one, set(forgotten.values())))
+    return names
+
+
+def in_fallbacks(document: Any, names: set[str]) -> bool:
+    """Say whether a fallback has to do with one of some names."""
+    sections = (document.get(section) for section in ("router_settings", "litellm_settings"))
+    written = [
+        json.dumps(value, default=str)
+        for section in sections
+        if isinstance(section, dict)
+        for key, value in section.items()
+        if "fallbacks" in str(key)
+    ]
+    return any(json.dumps(name) in text for name in names for text in written)
+
+
 def shuffled(value: Any, random: Any, path: tuple[Any, ...] = ()) -> Any:
     """Change the order wherever it means nothing."""
     if isinstance(value, dict):
@@ -99,16 +121,14 @@ def test_one_change_is_seen_and_back_again_is_its_contrary(
         holder[path[-1]] = data.draw(ODD)
     there, back = between(config, changed), between(changed, config)
     assert (there == []) == same_meaning(config, changed)
-    names = aligned(Meaning(document=config), Meaning(document=changed))[1].renamed
-    assert said(back) == reversed_(there, dict(names))
+    assert said(back) == reversed_(there, renamed_between(config, changed))
 
 
 @slow
 @given(configs, configs)
 def test_what_is_added_one_way_is_removed_the_other(one: dict[str, Any], other: dict[str, Any]) -> None:
     there, back = between(one, other), between(other, one)
-    names = aligned(Meaning(document=one), Meaning(document=other))[1].renamed
-    assert said(back) == reversed_(there, dict(names))
+    assert said(back) == reversed_(there, renamed_between(one, other))
 
 
 def renamed(value: Any, old: str, new: str, path: tuple[Any, ...] = ()) -> Any:
@@ -197,3 +217,25 @@ def test_every_rule_has_an_opposite_of_the_contrary_kind() -> None:
         assert opposite.opposite == rule.id
         assert opposite.kind is OPPOSITE[rule.kind]
     assert all(first.id != second.id for first, second in itertools.combinations(rules.values(), 2))
+
+
+def test_a_name_that_is_taken_away_is_not_another_name() -> None:
+    named = {"model_list": [{"model_name": "gpt-4o", "litellm_params": {"model": "openai/gpt-4o"}}]}
+    nameless = {"model_list": [{"litellm_params": {"model": "openai/gpt-4o"}}]}
+    for old, new in ((named, nameless), (nameless, named)):
+        assert {change.rule for change in between(old, new)} == {"name-removed", "name-added"}
+
+
+def test_a_fallback_that_was_forgotten_when_its_name_changed() -> None:
+    spare = {"model_name": "spare", "litellm_params": {"model": "openai/spare"}}
+    old, new = (
+        {
+            "model_list": [{"model_name": name, "litellm_params": {"model": "openai/gpt-4o"}}, spare],
+            "router_settings": {"fallbacks": [{"gpt-4o": ["spare"]}]},
+        }
+        for name in ("gpt-4o", "chat")
+    )
+    (renamed, lost, *others) = sorted(between(old, new), key=lambda change: change.rule, reverse=True)
+    assert (renamed.rule, renamed.subject) == ("name-changed", "gpt-4o")
+    assert (lost.rule, lost.subject) == ("fallback-removed", "chat")
+    assert {other.rule for other in others} <= {"fallback-added"}
