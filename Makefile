@@ -87,7 +87,7 @@ docs: $(VENV)/.tools
 	@! command -v npm >/dev/null || [ -d tests/mermaid/node_modules ] || \
 		npm install --prefix tests/mermaid --no-audit --no-fund --ignore-scripts --silent || true
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
-	@[ -d tests/mermaid/node_modules ] || echo "without npm: the diagrams are shown as text"
+	@[ -d tests/mermaid/node_modules ] || echo "npm could not fetch Mermaid: the diagrams are shown as text"
 	@echo "site/index.html"
 
 hooks: $(VENV)/.dev
