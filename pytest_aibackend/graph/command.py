@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.graph.build import NEEDED, build_graph
 from pytest_aibackend.graph.model import Graph
 from pytest_aibackend.litellm.command import OK, REFUSED, USAGE, write_atomically

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding, Location, Severity, sort_findings
 from pytest_aibackend.pages.blocks import Block, blocks_of, filled
 from pytest_aibackend.pages.expected import MEMORIES, PATTERNS, REQUIRED, WHOLE

@@ -20,7 +20,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend import cli
 from pytest_aibackend.graph.build import build_graph
 from pytest_aibackend.graph.command import FORMATS, render

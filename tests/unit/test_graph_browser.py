@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.graph.build import build_graph
 from pytest_aibackend.graph.command import render
 from pytest_aibackend.graph.marking import mark_differences
