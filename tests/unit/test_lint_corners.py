@@ -100,6 +100,7 @@ BLOCK = "environment_variables: {LITELLM_MASTER_KEY: os.environ/K}\n"
         (BLOCK, {"K": f"{GOOD_KEY}\n"}, [(3, "master-key-unusable", "a line break at an end")]),
         ("general_settings: {master_key: 2024-05-31}\n", {}, [(3, "wrong-type", "is a date, and")]),
         ("general_settings: {master_key: 1.5}\n", {}, [(3, "wrong-type", "is a number, and")]),
+        ("general_settings: {master_key: !!binary c2s=}\n", {}, [(3, "wrong-type", "is binary data, and")]),
     ],
 )
 def test_the_master_key(added: str, environment: dict[str, str], expected: list[Said]) -> None:

@@ -61,7 +61,8 @@ def departures(data: Mapping[Any, Any], schema: Schema) -> list[Departure]:
 
 def type_name(value: Any) -> str:
     """Return what a value is called in JSON and YAML."""
-    return next((kind for kind, test in _TESTS.items() if test(value)), "date")
+    other = "binary" if isinstance(value, bytes) else "date"
+    return next((kind for kind, test in _TESTS.items() if test(value)), other)
 
 
 _TESTS: Final[Mapping[str, Callable[[Any], bool]]] = {

@@ -31,6 +31,7 @@ _NOUNS: Final = {
     "array": "a list",
     "object": "a mapping",
     "null": "nothing",
+    "binary": "binary data",
     "date": "a date",
 }
 # Keys of litellm_settings that LiteLLM puts to use as they are.
