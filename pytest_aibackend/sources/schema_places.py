@@ -57,18 +57,18 @@ def location_of(data: Any, details: Any) -> Path:
     """
     found: list[Any] = []
     for step in details["loc"]:
-        if step == "[key]":
-            continue
-        if isinstance(data, dict):
-            if not (isinstance(step, str) and step in data):
-                # Not a text, or a key that is missing: then the step stays as it is.
-                step = next((key for key in data if step in (key, str(key), repr(key))), step)  # noqa: PLW2901
-            data = data.get(step)
-        else:
-            is_there = isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data)
-            data = data[step] if is_there else None
-        found.append(step)
+        if step != "[key]":
+            key = _key_of(data, step) if isinstance(data, dict) else step
+            found.append(key)
+            data = value_at(data, (key,))
     return tuple(found)
+
+
+def _key_of(data: dict[Any, Any], step: Any) -> Any:
+    """Return the key that pydantic names so; the name itself where there is none, as of a missing key."""
+    if isinstance(step, str) and step in data:
+        return step
+    return next((key for key in data if step in (key, str(key), repr(key))), step)
 
 
 def subject_of(role: str, path: Path, data: Any) -> str:
