@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from pytest_aibackend.litellm.words import section_of
 from pytest_aibackend.sources.references import variable_of
 
 __all__ = ["MASTER_KEY", "master_key_of"]
@@ -19,18 +20,14 @@ def master_key_of(config: object, environment: Mapping[str, str]) -> str | None:
     `environment_variables` of the config sets before LiteLLM looks for it (proxy/proxy_server.py,
     load_config, 1.106.2).
     """
-    settings, block = _section(config, "general_settings"), _section(config, "environment_variables")
+    sections = config if isinstance(config, dict) else {}
+    settings = section_of(sections, "general_settings")
     if "master_key" in settings:
         key = settings["master_key"]
     else:
-        own = block.get(MASTER_KEY)
+        own = section_of(sections, "environment_variables").get(MASTER_KEY)
         key = environment.get(MASTER_KEY) if own is None else str(own)
     variable = variable_of(key)
     if variable is not None:
         return environment.get(variable)
     return key if isinstance(key, str) else None
-
-
-def _section(config: object, name: str) -> Mapping[Any, Any]:
-    section = config.get(name) if isinstance(config, dict) else None
-    return section if isinstance(section, dict) else {}
