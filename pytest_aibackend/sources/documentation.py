@@ -74,10 +74,15 @@ def examples_of(name: str) -> dict[str, Any]:
     """Return a value for each field of a model that the complete example sets, the first of each."""
     role, place = EXAMPLES[name]
     found: dict[str, Any] = {}
-    for part in _parts(yaml.safe_load(complete_example(role)), place.split(".") if place else []):
+    for part in _parts(_example(role), place.split(".") if place else []):
         for key, value in part.items() if isinstance(part, dict) else ():
             found.setdefault(key, value)
     return found
+
+
+@cache
+def _example(role: str) -> Any:
+    return yaml.safe_load(complete_example(role))
 
 
 def _parts(data: Any, steps: list[str]) -> Iterator[Any]:
