@@ -17,9 +17,8 @@ import pytest
 import yaml
 
 from pytest_aibackend.cli import main
-from pytest_aibackend.deploy.backups import rehearsal
 from pytest_aibackend.deploy.backups.files import make_backup, rotate
-from pytest_aibackend.deploy.backups.rehearsal import AGES
+from pytest_aibackend.deploy.backups.rehearsal import AGES, rehearse
 from pytest_aibackend.sources.backups import Kept
 from pytest_aibackend.sources.models import Retention
 
@@ -350,7 +349,6 @@ def never_comes_to_an_end(plan: list[Kept], _directory: Path) -> list[Kept]:
     ],
 )
 def test_a_rehearsal_sees_a_rotation_that_breaks_its_promises(
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     harm: Callable[[list[Kept], Path], list[Kept]],
     said: str,
@@ -358,7 +356,6 @@ def test_a_rehearsal_sees_a_rotation_that_breaks_its_promises(
     def broken(directory: Path, retention: Retention, now: dt.datetime, *, dry_run: bool) -> list[Kept]:
         return harm(rotate(directory, retention, now, dry_run=dry_run), directory)
 
-    monkeypatch.setattr(rehearsal, "rotate", broken)
-    assert rehearsal.rehearse(Retention()) == 1
+    assert rehearse(Retention(), broken) == 1
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED: ")]
     assert [line for line in told if said in line], told

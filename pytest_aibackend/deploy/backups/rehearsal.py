@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,10 @@ AGES: Final = tuple(dt.timedelta(hours=12 * n) for n in range(12)) + tuple(
 _CONTENT: Final = b"model_list:\n  - model_name: rehearsal\n    litellm_params: {model: openai/none}\n"
 _FOREIGN: Final = "notes.txt"
 
+Rotation = Callable[..., list[Kept]]  # as `files.rotate`
 
-def rehearse(retention: Retention) -> int:
+
+def rehearse(retention: Retention, rotation: Rotation = rotate) -> int:
     """Make twenty backups, rotate them, show it and look at what is left; return 0 if that is right, or 1."""
     now = dt.datetime.now(dt.UTC)
     with tempfile.TemporaryDirectory(prefix="aibackend-rotation-") as scratch:
@@ -31,9 +33,9 @@ def rehearse(retention: Retention) -> int:
         (directory / _FOREIGN).write_text("not a backup\n", encoding="ascii")
         for age in AGES:
             make_backup(_CONTENT, directory, now - age)
-        plan = rotate(directory, retention, now, dry_run=False)
+        plan = rotation(directory, retention, now, dry_run=False)
         print_plan(plan, directory, retention)
-        wrong = list(_broken_promises(plan, directory, retention, now))
+        wrong = list(_broken_promises(plan, rotation, directory, retention, now))
     for each in wrong:
         print(f"FAILED: {each}")
     if not wrong:
@@ -42,7 +44,7 @@ def rehearse(retention: Retention) -> int:
 
 
 def _broken_promises(
-    plan: Sequence[Kept], directory: Path, retention: Retention, now: dt.datetime
+    plan: Sequence[Kept], rotation: Rotation, directory: Path, retention: Retention, now: dt.datetime
 ) -> Iterator[str]:
     kept = [each.name for each in plan if each.reasons]
     left = {path.name for path in directory.iterdir()}
@@ -52,7 +54,7 @@ def _broken_promises(
         yield "the newest was deleted"
     if left != {_FOREIGN, *kept, *(name + CHECKSUM for name in kept)}:
         yield f"the directory holds other files than those that were to be kept: {', '.join(sorted(left))}"
-    if any(not each.reasons for each in rotate(directory, retention, now, dry_run=False)):
+    if any(not each.reasons for each in rotation(directory, retention, now, dry_run=False)):
         yield "rotating again deleted more"
     for name in kept:
         try:
