@@ -1,4 +1,3 @@
-# noqa: INP001 # .secrets.baseline names this file by its path
 """Kinds of secrets that a gateway has, and detect-secrets does not know."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pages of the site outside of docs/, links between them, diagrams and search without a CDN."""  # noqa: INP001 # by its path
+"""Pages of the site outside of docs/, links between them, diagrams and search without a CDN."""
 
 from __future__ import annotations
 
