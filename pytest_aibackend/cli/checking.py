@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pytest_aibackend.cli.options import Commands, add_config, port
+from pytest_aibackend.cli.options import Commands, add_config, add_format, port
 
 __all__ = ["add"]
 
@@ -44,11 +44,7 @@ def _add_lint(commands: Commands) -> None:
         epilog="exit status: 0 clean or warnings; 1 errors, with --strict also warnings; 2 wrong usage",
     )
     lint.add_argument("files", nargs="*", metavar="FILE", help="a config.yaml; - reads standard input")
-    shape = lint.add_mutually_exclusive_group()
-    shape.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
-    )
-    shape.add_argument("--format", choices=("text", "json", "github", "sarif"), help="default: text")
+    add_format(lint, "text", "json", "github", "sarif")
     lint.add_argument(
         "--litellm-version",
         metavar="V",
@@ -92,11 +88,7 @@ def _add_diff(commands: Commands) -> None:
     )
     diff.add_argument("new", nargs="?", metavar="NEW", help="the same; without it, the working tree")
     add_config(diff)
-    shape = diff.add_mutually_exclusive_group()
-    shape.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
-    )
-    shape.add_argument("--format", choices=("text", "json", "markdown"), help="default: text")
+    add_format(diff, "text", "json", "markdown")
     diff.add_argument(
         "--fail-on",
         action="append",
@@ -209,7 +201,7 @@ def _lint(arguments: argparse.Namespace, _rest: list[str]) -> int:
     return run(
         LintOptions(
             files=arguments.files,
-            format=arguments.format or "text",
+            format=arguments.format,
             litellm_version=arguments.litellm_version,
             env_file=arguments.env_file,
             environment=arguments.environment,
@@ -230,7 +222,7 @@ def _diff(arguments: argparse.Namespace, _rest: list[str]) -> int:
             old=arguments.old,
             new=arguments.new,
             config=arguments.config,
-            format=arguments.format or "text",
+            format=arguments.format,
             fail_on=tuple(arguments.fail_on),
         )
     )

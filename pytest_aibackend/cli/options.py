@@ -1,4 +1,4 @@
-"""What several commands share: the option --config, and numbers that say what they should have been."""
+"""What several commands share: --config, --format, and numbers that say what they should have been."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["Commands", "add_config", "count", "port", "seconds"]
+__all__ = ["Commands", "add_config", "add_format", "count", "port", "seconds"]
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 # no public name
 
@@ -14,6 +14,16 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 def add_config(command: argparse.ArgumentParser) -> None:
     """Add the option that names the directory of the sources."""
     command.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+
+
+def add_format(command: argparse.ArgumentParser, *choices: str) -> None:
+    """Add the options that choose how it is printed; the first choice is the default."""
+    shape = command.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
+    )
+    shape.add_argument("--format", choices=choices, help=f"default: {choices[0]}")
+    command.set_defaults(format=choices[0])
 
 
 def seconds(text: str) -> float:
