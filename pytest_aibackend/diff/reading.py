@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,9 +15,9 @@ from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.planned import meaning_of_backend
 from pytest_aibackend.findings import Finding, Location
 from pytest_aibackend.litellm.lint.document import LintDocument
-from pytest_aibackend.sources.backend import FILES, load_backend
+from pytest_aibackend.sources.backend import FILES, Backend, load_backend
 
-__all__ = ["Side", "UnreadableError", "read_bytes", "read_path", "read_revision"]
+__all__ = ["Side", "UnreadableError", "read_bytes", "read_path", "read_revision", "sources_at"]
 
 _READ: Final = ("providers", "model-mappings", "ports", "gateway")
 _SOURCE_KEYS: Final = frozenset({"providers", "exact_matches", "fallback_chains", "capabilities", "deploy"})
@@ -38,7 +40,7 @@ class Side:
 def read_path(path: Path) -> Side:
     """Read a directory of sources or a file; raises UnreadableError."""
     if path.is_dir():
-        return _read_sources(path, str(path))
+        return _side_of_sources(load_backend(path), str(path))
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -53,11 +55,8 @@ def read_revision(revision: Revision, path: Path) -> Side:
         inside = repository.inside(path)
         name = f"{revision.name}:{inside}"
         if repository.has_tree(revision.commit, inside):
-            paths = {
-                role: f"{inside}/{file}".removeprefix("./") for role, file in FILES.items() if role in _READ
-            }
-            blobs = repository.blobs(revision.commit, list(paths.values()))
-            return _read_blobs({FILES[role]: blobs.get(path) for role, path in paths.items()}, name)
+            with sources_at(revision, path, roles=_READ) as backend:
+                return _side_of_sources(backend, name)
         raw = repository.blobs(revision.commit, [inside]).get(inside)
     except GitError as error:
         raise UnreadableError(str(error)) from error
@@ -76,6 +75,25 @@ def read_revision(revision: Revision, path: Path) -> Side:
 
     document = LintDocument.read(raw, name, str(path), read_included=included)
     return _side_of(document, name)
+
+
+@contextmanager
+def sources_at(
+    revision: Revision, config: Path, *, roles: Collection[str] = tuple(FILES)
+) -> Iterator[Backend]:
+    """Lend the sources of a directory as they were at a revision; raises GitError.
+
+    They are read from a scratch directory of the same name, which is there for as long.
+    """
+    repository = revision.repository
+    inside = repository.inside(config)
+    files = {f"{inside}/{FILES[role]}".removeprefix("./"): FILES[role] for role in roles}
+    with tempfile.TemporaryDirectory(prefix="aibackend-") as scratch:
+        folder = Path(scratch, config.resolve().name)
+        folder.mkdir(exist_ok=True)
+        for path, raw in repository.blobs(revision.commit, list(files)).items():
+            (folder / files[path]).write_bytes(raw)
+        yield load_backend(folder)
 
 
 def read_bytes(raw: bytes, name: str, path: str | None = None) -> Side:
@@ -100,21 +118,13 @@ def _side_of(document: LintDocument, name: str) -> Side:
     return Side(name=name, kind="file", meaning=Meaning(document=document.data))
 
 
-def _read_blobs(blobs: dict[str, bytes | None], name: str) -> Side:
-    with tempfile.TemporaryDirectory(prefix="aibackend-diff-") as folder:
-        for file, raw in blobs.items():
-            if raw is not None:
-                Path(folder, file).write_bytes(raw)
-        return _read_sources(Path(folder), name)
-
-
-def _read_sources(folder: Path, name: str) -> Side:
-    backend = load_backend(folder)
+def _side_of_sources(backend: Backend, name: str) -> Side:
+    folder = str(backend.config_dir)
     broken = [finding for role in _READ for finding in backend.load_findings(role)]
     if broken:
-        shown = (_renamed(finding, str(folder), name) for finding in broken)
+        shown = (_renamed(finding, folder, name) for finding in broken)
         raise UnreadableError("\n".join(f"{found}\n  hint: {found.hint}" for found in shown))
-    wrong = [_renamed(found, str(folder), name) for role in _READ for found in backend.schema_findings(role)]
+    wrong = [_renamed(found, folder, name) for role in _READ for found in backend.schema_findings(role)]
     errors = [found for found in wrong if found.severity == "error"]
     notes = []
     if errors:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_aibackend.diff.compare import compare
 from pytest_aibackend.diff.formats import Comparison
 from pytest_aibackend.diff.git import GitError, Repository, Revision
-from pytest_aibackend.diff.reading import UnreadableError, read_revision
+from pytest_aibackend.diff.reading import UnreadableError, read_revision, sources_at
 from pytest_aibackend.graph.build import NEEDED, build_graph
 from pytest_aibackend.graph.marking import mark_differences
 from pytest_aibackend.graph.mermaid import render
 from pytest_aibackend.graph.model import Graph
-from pytest_aibackend.sources.backend import FILES, load_backend
 
 __all__ = ["Range", "Unread", "compare_range", "draw", "find_range"]
 
@@ -46,13 +44,13 @@ def find_range(base: str, head: str, start: Path) -> Range:
             raise GitError(
                 f"{name!r} is no revision of {repository.root}; fetch it, or name --base and --head"
             )
-        found.append(Revision(repository, revision.commit[:12], revision.commit))
-    try:
-        parted = repository.merge_base(*found)
-    except GitError as error:
-        text = f"{base} and {head} have no commit in common here; fetch the whole history"
-        raise GitError(text) from error
-    return Range(repository=repository, old=parted, new=found[1])
+        found.append(revision)
+    commit = found[1].commit
+    return Range(
+        repository=repository,
+        old=repository.merge_base(*found),
+        new=Revision(repository, commit[:12], commit),
+    )
 
 
 def compare_range(between: Range, config: Path) -> Comparison | Unread:
@@ -84,15 +82,5 @@ def draw(between: Range, config: Path) -> tuple[str | None, str | None]:
 
 
 def _graph(revision: Revision, config: Path) -> Graph | None:
-    repository = revision.repository
-    inside = repository.inside(config)
-    paths = {file: f"{inside}/{file}".removeprefix("./") for file in FILES.values()}
-    blobs = repository.blobs(revision.commit, list(paths.values()))
-    with tempfile.TemporaryDirectory(prefix="aibackend-review-") as scratch:
-        folder = Path(scratch, config.resolve().name)
-        folder.mkdir()
-        for file, path in paths.items():
-            if path in blobs:
-                (folder / file).write_bytes(blobs[path])
-        backend = load_backend(folder)
+    with sources_at(revision, config) as backend:
         return build_graph(backend) if backend.is_loaded(*NEEDED) else None
