@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,11 +132,11 @@ def without_equal(
 
 
 def _less(these: tuple[Deployment, ...], others: tuple[Deployment, ...]) -> list[Deployment]:
-    left = [other.form for other in others]
+    left = Counter(other.form for other in others)
     rest = []
     for deployment in these:
-        if deployment.form in left:
-            left.remove(deployment.form)
+        if left[deployment.form]:
+            left[deployment.form] -= 1
         else:
             rest.append(deployment)
     return sorted(rest, key=lambda deployment: repr(deployment.form))

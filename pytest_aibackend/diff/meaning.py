@@ -111,10 +111,10 @@ class Meaning:
 
     @cached_property
     def _aliases_of(self) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, list[str]] = {}
         for name, alias in self.aliases.items():
-            found[alias.target] = (*found.get(alias.target, ()), name)
-        return found
+            found.setdefault(alias.target, []).append(name)
+        return {target: tuple(names) for target, names in found.items()}
 
     def is_without_chain(self, name: str, kind: str) -> bool:
         """Say whether the chain for any name holds for this one, which has none of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,26 @@ def test_sources_in_another_order_with_comments_mean_the_same(
     old, new = meaning_of_backend(load_backend(CONFIG)), meaning_of_backend(load_backend(folder))
     assert compare(old, new) == []
     assert compare(new, old) == []
+
+
+def fleet(names: list[str], weight: int) -> dict[str, Any]:
+    """Return a configuration of one deployment for each name, which may be the same for several."""
+    listed = []
+    for number, name in enumerate(names):
+        params = {"model": f"openai/m{number}", "api_base": f"http://127.0.0.1:{9000 + number}/v1"}
+        entry = {"litellm_params": params | {"weight": weight}, "model_info": {"max_input_tokens": weight}}
+        listed.append({"model_name": name, **entry})
+    return {"model_list": listed}
+
+
+def test_many_deployments_of_one_name_take_no_longer_than_as_many_names() -> None:
+    took = {}
+    for kind, names in {"many": [f"m{number}" for number in range(1000)], "one": ["m"] * 1000}.items():
+        started = time.perf_counter()
+        changes = between(fleet(names, 1000), fleet(names, 2000))
+        took[kind] = time.perf_counter() - started
+        assert sum(change.rule == "weight-changed" for change in changes) == 1000
+    assert took["one"] < 5 * took["many"]
 
 
 def test_every_rule_has_an_opposite_of_the_contrary_kind() -> None:

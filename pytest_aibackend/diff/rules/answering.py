@@ -10,7 +10,7 @@ from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, Said
 from pytest_aibackend.diff.deployment import Deployment, Windows
 from pytest_aibackend.diff.meaning import Meaning
-from pytest_aibackend.diff.pairing import common_groups, fields_that_differ, pairs_of
+from pytest_aibackend.diff.pairing import common_groups, pairs_by_group
 from pytest_aibackend.diff.reach import place_of
 from pytest_aibackend.diff.wording import MISSING, shown
 from pytest_aibackend.litellm.schema import Schema, load_schema, shipped_lines
@@ -103,12 +103,13 @@ def model_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     Answers read differently, and prompts that were tuned may need it again. For embeddings the change is
     breaking: vectors of two models cannot be compared, and everything that was stored must be made anew.
     """
-    for group in common_groups(old, new):
-        for before, after in pairs_of(old, new, group).changed:
+    for group, pairs in pairs_by_group(old, new).items():
+        does_embed = bool(pairs.changed) and "embedding" in modes(old, group)
+        for before, after, _ in pairs.changed:
             if _model(before) == _model(after):
                 continue
             is_same = before.model.partition("/")[2] == after.model.partition("/")[2]
-            is_embedding = "embedding" in modes(old, group) and not is_same
+            is_embedding = does_embed and not is_same
             notice = f"{group!r} is answered by another model: its answers differ."
             if is_same:
                 notice = (
@@ -133,10 +134,9 @@ def cost_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     Budgets are used up faster or slower, `cost-based-routing` chooses differently, and reports over both
     times cannot be compared.
     """
-    for group in common_groups(old, new):
-        for before, after in pairs_of(old, new, group).changed:
-            fields = [place for place in fields_that_differ(before, after) if is_cost(place)]
-            for place in fields:
+    for group, pairs in pairs_by_group(old, new).items():
+        for before, after, places in pairs.changed:
+            for place in filter(is_cost, places):
                 values = (
                     shown(place, before.fields.get(place, MISSING)),
                     shown(place, after.fields.get(place, MISSING)),

@@ -11,7 +11,7 @@ from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.deployment import Deployment, Place
 from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.noticed import is_no_key, of_move, of_setting, of_shares
-from pytest_aibackend.diff.pairing import common_groups, fields_that_differ, pairs_of
+from pytest_aibackend.diff.pairing import pairs_by_group
 from pytest_aibackend.diff.protection import protection_changed
 from pytest_aibackend.diff.reach import place_of
 from pytest_aibackend.diff.rules.answering import is_cost, modes
@@ -41,6 +41,7 @@ _ADDRESS: Final = ("api_base", "base_url")
 _KEYS: Final = ("api_key", "litellm_credential_name")
 _MODEL: Final = ("model", "custom_llm_provider")
 _WINDOWS: Final = ("max_input_tokens", "num_ctx")
+_TOLD: Final = frozenset({*_LIMITS, *_TIMES, *_ADDRESS, *_KEYS, *_MODEL, "weight", "order"})
 
 
 @change_rule(
@@ -54,8 +55,8 @@ def deployment_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The load is shared with it, or it is asked when another fails; its answers are those of its own model.
     """
-    for group in common_groups(old, new):
-        for found in pairs_of(old, new, group).added:
+    for group, pairs in pairs_by_group(old, new).items():
+        for found in pairs.added:
             yield Said(
                 subject=group,
                 message=f"{found.model} at {place_of(found)} answers {group!r}, too",
@@ -75,8 +76,8 @@ def deployment_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The others take its share, and one fewer is left when they fail.
     """
-    for group in common_groups(old, new):
-        for found in pairs_of(old, new, group).removed:
+    for group, pairs in pairs_by_group(old, new).items():
+        for found in pairs.removed:
             yield Said(
                 subject=group,
                 message=f"{found.model} at {place_of(found)} no longer answers {group!r}",
@@ -198,42 +199,48 @@ def deployment_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     secret, and which keys may ask for the group, is a change of security.
     """
     unprotected = protection_changed(old, new)
-    known = {*_LIMITS, *_TIMES, *_ADDRESS, *_KEYS, *_MODEL, "weight", "order"}
-    for group, before, after, places in _changed(old, new):
-        for place in places:
-            if place[:1] == ("litellm_params",) and place[-1] in known and len(place) > 1:
-                continue
-            if is_cost(place) or f"{group}: {dotted(place)}" in unprotected:
-                continue
-            if _is_told(old, new, group, place):
-                continue
-            values = (side.fields.get(place, MISSING) for side in (before, after))
-            for leaf, was, now in leaves_that_differ(place, *values):
-                notice, classes = of_setting(leaf, group)
-                told = from_to(leaf, was, now, f"of {after.model} at {place_of(after)} for {group!r}")
-                yield Said(
-                    subject=group,
-                    message=told,
-                    notice=notice,
-                    clients=new.clients(group) or (group,),
-                    classes=classes,
-                )
+    for group, pairs in pairs_by_group(old, new).items():
+        told = _told_of_all(old, new, group) if pairs.changed else frozenset()
+        for before, after, places in pairs.changed:
+            rest = [place for place in places if not _has_a_rule(place) and place[-1] not in told]
+            for place in rest:
+                if f"{group}: {dotted(place)}" not in unprotected:
+                    yield from _other_values(new, group, (before, after), place)
 
 
-def _is_told(old: Meaning, new: Meaning, group: str, place: Place) -> bool:
-    """Say whether a rule about the whole group has spoken of this."""
-    if place[-1] == "mode":
-        return modes(old, group) != modes(new, group) and group not in {*old.aliases, *new.aliases}
-    if place[-1] in _WINDOWS and group not in {*old.aliases, *new.aliases}:
-        windows = old.windows(group), new.windows(group)
-        return None not in windows and windows[0] != windows[1]
-    return False
+def _other_values(
+    new: Meaning, group: str, pair: tuple[Deployment, Deployment], place: Place
+) -> Iterator[Said]:
+    values = (side.fields.get(place, MISSING) for side in pair)
+    for leaf, was, now in leaves_that_differ(place, *values):
+        notice, classes = of_setting(leaf, group)
+        yield Said(
+            subject=group,
+            message=from_to(leaf, was, now, _whose(group, pair[1])),
+            notice=notice,
+            clients=new.clients(group) or (group,),
+            classes=classes,
+        )
 
 
-def _changed(old: Meaning, new: Meaning) -> Iterator[tuple[str, Deployment, Deployment, list[Place]]]:
-    for group in common_groups(old, new):
-        for before, after in pairs_of(old, new, group).changed:
-            yield group, before, after, list(fields_that_differ(before, after))
+def _has_a_rule(place: Place) -> bool:
+    """Say whether another rule speaks of a field."""
+    return is_cost(place) or (len(place) > 1 and place[0] == "litellm_params" and place[-1] in _TOLD)
+
+
+def _told_of_all(old: Meaning, new: Meaning, group: str) -> frozenset[str]:
+    """Return the fields of which a rule about the whole group has spoken."""
+    if group in old.aliases or group in new.aliases:
+        return frozenset()
+    told = {"mode"} if modes(old, group) != modes(new, group) else set()
+    windows = old.windows(group), new.windows(group)
+    return frozenset(told.union(_WINDOWS) if None not in windows and windows[0] != windows[1] else told)
+
+
+def _changed(old: Meaning, new: Meaning) -> Iterator[tuple[str, Deployment, Deployment, tuple[Place, ...]]]:
+    for group, pairs in pairs_by_group(old, new).items():
+        for pair in pairs.changed:
+            yield group, *pair
 
 
 def _values(
@@ -261,15 +268,17 @@ def _limit(deployment: Deployment, place: Place) -> tuple[float, str]:
 
 
 def _said(new: Meaning, group: str, pair: tuple[Deployment, Deployment], place: Place, notice: str) -> Said:
-    before, after = pair
-    values = shown(place, before.fields.get(place, MISSING)), shown(place, after.fields.get(place, MISSING))
-    change = "has another value" if values[0] == values[1] else f"was {values[0]}, is {values[1]}"
+    was, now = (side.fields.get(place, MISSING) for side in pair)
     return Said(
         subject=group,
-        message=f"{'.'.join(place)} of {after.model} at {place_of(after)} for {group!r} {change}",
+        message=from_to(place, was, now, _whose(group, pair[1])),
         notice=notice,
         clients=new.clients(group) or (group,),
     )
+
+
+def _whose(group: str, deployment: Deployment) -> str:
+    return f"of {deployment.model} at {place_of(deployment)} for {group!r}"
 
 
 def _shown_base(deployment: Deployment) -> str:

@@ -72,12 +72,13 @@ def name_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     an error. With an alias that keeps the old name nobody notices, and the change is no breaking one; what
     the alias loses, for fallbacks do not follow it, is said, too.
     """
+    patterns = WildcardIndex(new.patterns)
     for was, name in new.renamed.items():
         is_kept = was in new.kept
         notice = f"A request for {was!r} is refused: ask for {name!r}."
         if is_kept:
             notice = f"Nothing: {was!r} is still answered."
-        elif WildcardIndex(new.patterns).matches(was):
+        elif patterns.matches(was):
             notice = f"A request for {was!r} is now answered by a pattern; ask for {name!r}."
         yield Said(
             subject=was,
