@@ -15,9 +15,9 @@ from pytest_aibackend.sources.references import REFERENCE
 __all__ = ["cloud_of", "clouds_of", "endpoints", "place_of"]
 
 # Where LiteLLM asks this machine, or refuses, when it is given no address.
-_LOCAL: Final = frozenset(
-    """ollama ollama_chat hosted_vllm vllm lm_studio llamafile xinference docker_model_runner lemonade
-    oobabooga litellm_proxy custom triton petals""".split()  # noqa: SIM905 # a text is easier to read than a dozen quoted words
+_LOCAL: Final = (
+    *("ollama", "ollama_chat", "hosted_vllm", "vllm", "lm_studio", "llamafile", "xinference"),
+    *("docker_model_runner", "lemonade", "oobabooga", "litellm_proxy", "custom", "triton", "petals"),
 )
 _OLLAMA_CLOUD: Final = re.compile(r"[:-]cloud$")  # a local Ollama passes these on to ollama.com
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -30,12 +30,7 @@ def cloud_of(deployment: Deployment) -> str | None:
     An address that a variable holds is taken for one outside, unless the provider is one that people run
     themselves.
     """
-    params = {
-        key[1]: value
-        for key, value in deployment.fields.items()
-        if key[:1] == ("litellm_params",) and key[1:]
-    }
-    kind, base = kind_of(params), deployment.base
+    kind, base = kind_of(deployment.params), deployment.base
     if kind in ("ollama", "ollama_chat") and _OLLAMA_CLOUD.search(deployment.model):
         return "ollama.com"
     if base is None:

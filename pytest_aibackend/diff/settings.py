@@ -18,15 +18,15 @@ _OWNED: Final[set[Place]] = set()
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """Keys of a section, separated by white space."""
+    """Keys of a section, separated by white space; without keys all of the section."""
 
     section: str
-    keys: str
+    keys: str = ""
 
 
 def own(*parts: Owned) -> frozenset[Place]:
-    """Return the places of settings that a rule speaks of, and note that it does."""
-    places = frozenset((part.section, key) for part in parts for key in part.keys.split())
+    """Return the places of settings and sections that a rule speaks of, and note that it does."""
+    places = frozenset(place for part in parts for place in _places(part))
     assert not places & _OWNED, f"settings with two rules: {places & _OWNED}"
     _OWNED.update(places)
     return places
@@ -34,7 +34,7 @@ def own(*parts: Owned) -> frozenset[Place]:
 
 def is_owned(place: Place) -> bool:
     """Say whether a rule speaks of a setting."""
-    return place[:2] in _OWNED
+    return _is_in(place, _OWNED)
 
 
 def settings_that_differ(old: Meaning, new: Meaning) -> Iterator[tuple[Place, Any, Any]]:
@@ -46,10 +46,18 @@ def settings_that_differ(old: Meaning, new: Meaning) -> Iterator[tuple[Place, An
             yield place, before, after
 
 
-def owned_by(
-    old: Meaning, new: Meaning, places: frozenset[Place], sections: tuple[str, ...] = ()
-) -> Iterator[tuple[Place, Any, Any]]:
+def owned_by(old: Meaning, new: Meaning, places: frozenset[Place]) -> Iterator[tuple[Place, Any, Any]]:
     """Yield the innermost places in which such settings, or whole sections, differ."""
     for place, before, after in settings_that_differ(old, new):
-        if place[:2] in places or (len(place) == 1 and place[0] in sections):
+        if _is_in(place, places):
             yield from leaves_that_differ(place, before, after)
+
+
+def _places(part: Owned) -> Iterator[Place]:
+    if not part.keys:
+        yield (part.section,)
+    yield from ((part.section, key) for key in part.keys.split())
+
+
+def _is_in(place: Place, places: set[Place] | frozenset[Place]) -> bool:
+    return place[:1] in places or place[:2] in places

@@ -35,16 +35,18 @@ _ACCESS: Final = own(
         forward_llm_provider_auth_headers proxy_auth provider_url_destination_allowed_hosts guardrails
         prompt_injection_params banned_keywords_list blocked_user_list public_mcp_servers""",
     ),
+    Owned("guardrails"),
+    Owned("mcp_servers"),
+    Owned("credential_list"),
 )
 # Who could ask may be refused by these, or no longer find what they asked for.
-_REFUSING: Final = frozenset(
-    """allowed_ips allowed_routes admin_only_routes custom_auth enable_jwt_auth enable_oauth2_auth
-    enforce_rbac enable_oauth2_proxy_auth litellm_key_header_name role_permissions
-    disable_custom_api_keys""".split()  # noqa: SIM905 # a text is easier to read than a dozen quoted words
+_REFUSING: Final = (
+    *("allowed_ips", "allowed_routes", "admin_only_routes", "custom_auth", "enable_jwt_auth"),
+    *("enable_oauth2_auth", "enforce_rbac", "enable_oauth2_proxy_auth", "litellm_key_header_name"),
+    *("role_permissions", "disable_custom_api_keys"),
 )
 _ANSWERING: Final = ("pass_through_endpoints",)  # what one more of these adds was answered by nobody
 _ANY: Final = ("0.0.0.0", "::")  # noqa: S104 # compared, never bound
-_SECTIONS: Final = ("guardrails", "mcp_servers", "credential_list")
 
 
 @change_rule("master-key-changed", classes=(ChangeClass.BREAKING, ChangeClass.SECURITY))
@@ -109,8 +111,10 @@ def access_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     Ways to log in, routes without a key, allowed addresses, pass-through endpoints, guardrails. Where it may
     refuse requests that were answered, the change is breaking, too.
     """
-    for place, before, after in owned_by(old, new, _ACCESS, _SECTIONS):
-        is_refusing = bool(_REFUSING & {*place}) or (place[-1] in _ANSWERING and before is not MISSING)
+    for place, before, after in owned_by(old, new, _ACCESS):
+        is_refusing = any(key in _REFUSING for key in place) or (
+            place[-1] in _ANSWERING and before is not MISSING
+        )
         yield Said(
             subject=place[-1] if len(place) < 3 else ".".join(place[:2]),
             message=from_to(place, before, after),

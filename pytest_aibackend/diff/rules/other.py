@@ -16,8 +16,6 @@ from pytest_aibackend.litellm.words import section_of
 __all__ = ["deploy_setting_changed", "hidden_group_changed", "setting_changed", "writing_changed"]
 
 _TOLD: Final = ("url", "workers")  # by rules of their own
-_VARIABLES: Final = ("environment_variables",)  # by variable-changed
-_SECTIONS: Final = ("guardrails", "mcp_servers", "credential_list")  # by access-setting-changed
 
 
 @change_rule("setting-changed", classes=(ChangeClass.INFO,))
@@ -27,7 +25,7 @@ def setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     LiteLLM has hundreds; its documentation says what this one does.
     """
     for place, before, after in settings_that_differ(old, new):
-        if is_owned(place) or (len(place) == 1 and place[0] in _SECTIONS) or place[0] in _VARIABLES:
+        if is_owned(place):
             continue
         for leaf, was, now in leaves_that_differ(place, before, after):
             yield Said(

@@ -10,7 +10,7 @@ from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.protection import leaves_of, lost, protection_changed
 from pytest_aibackend.diff.settings import Owned, own, owned_by, settings_that_differ
-from pytest_aibackend.diff.wording import dotted, from_to, holds_secrets, leaves_that_differ
+from pytest_aibackend.diff.wording import dotted, from_to, holds_secrets
 from pytest_aibackend.sources.references import variable_of
 from pytest_aibackend.sources.secrets import is_key_shaped, is_placeholder, show_value
 
@@ -46,7 +46,7 @@ _LOGGING: Final = own(
     ),
 )
 _TLS: Final = own(Owned("litellm_settings", "ssl_verify ssl_certificate ssl_security_level ssl_ecdh_curve"))
-_VARIABLES: Final = "environment_variables"
+_VARIABLES: Final = own(Owned("environment_variables"))
 
 
 @change_rule(
@@ -183,20 +183,17 @@ def variable_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     master key the change is breaking.
     """
     masters = {variable_of(side.setting("general_settings", "master_key")) for side in (old, new)}
-    for place, before, after in settings_that_differ(old, new):
-        if place[0] != _VARIABLES:
-            continue
-        for leaf, was, now in leaves_that_differ(place, before, after):
-            is_master = leaf[-1] in {"LITELLM_MASTER_KEY", *masters}
-            notice = "Nothing, unless it is a key or an address that requests go by."
-            if is_master:
-                notice = "Requests with the old key are refused, unless both hold the same."
-            yield Said(
-                subject=leaf[-1],
-                message=from_to(leaf, was, now),
-                notice=notice,
-                classes=(ChangeClass.BREAKING, ChangeClass.SECURITY) if is_master else None,
-            )
+    for place, was, now in owned_by(old, new, _VARIABLES):
+        is_master = place[-1] in {"LITELLM_MASTER_KEY", *masters}
+        notice = "Nothing, unless it is a key or an address that requests go by."
+        if is_master:
+            notice = "Requests with the old key are refused, unless both hold the same."
+        yield Said(
+            subject=place[-1],
+            message=from_to(place, was, now),
+            notice=notice,
+            classes=(ChangeClass.BREAKING, ChangeClass.SECURITY) if is_master else None,
+        )
 
 
 def _callbacks(one: Meaning, other: Meaning) -> Iterator[tuple[str, str]]:
