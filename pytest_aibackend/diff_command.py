@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,7 +35,7 @@ class _UsageError(Exception):
 
 
 def run(options: DiffOptions) -> int:
-    """Compare and print; return the exit status, 3 for a bug of ours."""
+    """Compare and print; return the exit status."""
     try:
         old, new = _sides(options)
         comparison = _compared(old, new)
@@ -44,10 +43,6 @@ def run(options: DiffOptions) -> int:
         for line in str(error).splitlines():
             print(f"aibackend diff: {line}", file=sys.stderr)
         return 2
-    except Exception:  # noqa: BLE001 # a bug of ours has a status of its own
-        traceback.print_exc()
-        print("aibackend diff: this is a bug of aibackend, not of the configuration", file=sys.stderr)
-        return 3
     _print(comparison, options.format)
     return int(any(comparison.has(ChangeClass(one)) for one in options.fail_on))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,19 +56,13 @@ class _UsageError(Exception):
 
 
 def run(options: LintOptions) -> int:
-    """Lint the files and print the findings; return the exit status, 3 for a bug of ours."""
+    """Lint the files and print the findings; return the exit status."""
     try:
         return _run(options)
     except (_UsageError, SchemaError, BaselineError) as error:
         for line in str(error).splitlines():
             print(f"aibackend lint: {line}", file=sys.stderr)
         return 2
-    except Exception as error:  # a bug of ours has a status of its own
-        if isinstance(error, OSError) and error.filename is None:
-            raise  # the output has no reader any more, or no room
-        traceback.print_exc()
-        print("aibackend lint: this is a bug of aibackend, not of the config", file=sys.stderr)
-        return 3
 
 
 def _run(options: LintOptions) -> int:

@@ -46,11 +46,21 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         if error.filename is not None or error.errno not in _NO_ROOM:
-            raise
+            return _bug_in(arguments)
         print(f"aibackend: the output cannot be written: {error.strerror}", file=sys.stderr)
         _drop_output()
         return 2
+    except Exception:  # noqa: BLE001 # a bug of ours has a status of its own
+        return _bug_in(arguments)
     return status
+
+
+def _bug_in(arguments: argparse.Namespace) -> int:
+    """Tell the exception that is being handled; return the status that this command has for a bug."""
+    from pytest_aibackend.reporting.bugs import BUG, tell_bug
+
+    tell_bug(f"aibackend {arguments.command}", "the configuration")
+    return int(getattr(arguments, "bug", BUG))
 
 
 def _drop_output() -> None:

@@ -106,6 +106,7 @@ def _add_deploying(command: argparse.ArgumentParser) -> None:
         "--verify-completion", action="store_true", help="verify with a tiny completion (runs a model)"
     )
     _add_verify_within(command)
+    command.set_defaults(bug=2)  # 3 says that it was rolled back
 
 
 def _add_verify_within(command: argparse.ArgumentParser) -> None:

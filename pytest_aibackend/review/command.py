@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_aibackend.diff.git import GitError
+from pytest_aibackend.reporting.bugs import BUG, tell_bug
 from pytest_aibackend.review.announcement import read_announcement
 from pytest_aibackend.review.body import as_body
 from pytest_aibackend.review.sides import compare_range, draw, find_range
@@ -37,9 +37,8 @@ def review(options: ReviewOptions) -> int:
         print(f"review: {error}", file=sys.stderr)
         return 2
     except Exception:  # noqa: BLE001 # a bug of ours has a status of its own
-        traceback.print_exc()
-        print("review: this is a bug of aibackend, not of the pull request", file=sys.stderr)
-        return 3
+        tell_bug("review", "the pull request")
+        return BUG
 
 
 def _review(options: ReviewOptions) -> int:
