@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
-from pytest_aibackend.diff.meaning import Meaning
-from pytest_aibackend.diff.pairing import exchanged
+from pytest_aibackend.diff.listed import in_both, only_in, other_names
+from pytest_aibackend.diff.meaning import Meaning, Sources
 from pytest_aibackend.sources.models import PortEntry
 
 __all__ = [
@@ -26,7 +26,7 @@ def port_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Whoever has the old one written down no longer finds it: clients, firewalls, units, health checks.
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _ports):
         if before.port != after.port:
             yield Said(
                 subject=name,
@@ -41,10 +41,7 @@ def port_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Its port is free for others; the checks no longer look at it.
     """
-    renamed = _renamed(old, new)
-    for name, entry in _only_in(old, new):
-        if name in renamed:
-            continue
+    for name, entry in only_in(old, new, _ports):
         yield Said(
             subject=name,
             message=f"port {entry.port} of {name!r} is no longer registered",
@@ -58,10 +55,7 @@ def port_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The checks look at it from now on.
     """
-    renamed = _renamed(new, old)
-    for name, entry in _only_in(new, old):
-        if name in renamed:
-            continue
+    for name, entry in only_in(new, old, _ports):
         yield Said(
             subject=name,
             message=f"port {entry.port} is registered for {name!r}",
@@ -75,7 +69,7 @@ def port_renamed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Names in the registry are the sources' own: nobody who connects sees them.
     """
-    for was, name in _renamed(old, new).items():
+    for was, name in other_names(old, new, _ports).items():
         yield Said(subject=was, message=f"{was!r} is called {name!r} in ports.yaml now", notice="Nothing.")
 
 
@@ -85,7 +79,7 @@ def port_protocol_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The checks ask it differently.
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _ports):
         if before.protocol != after.protocol:
             yield Said(
                 subject=name,
@@ -100,7 +94,7 @@ def port_required_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The live checks fail or warn when it is silent.
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _ports):
         if before.required != after.required:
             words = ("is required", "was not") if after.required else ("is no longer required", "was")
             yield Said(
@@ -110,26 +104,5 @@ def port_required_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
             )
 
 
-def _only_in(one: Meaning, other: Meaning) -> Iterator[tuple[str, PortEntry]]:
-    if one.sources and other.sources:
-        for name, entry in one.sources.ports.items():
-            if name not in other.sources.ports:
-                yield name, entry
-
-
-def _renamed(old: Meaning, new: Meaning) -> dict[str, str]:
-    if not (old.sources and new.sources):
-        return {}
-    sides = (
-        {name: each.model_dump_json() for name, each in side.ports.items()}
-        for side in (old.sources, new.sources)
-    )
-    return exchanged(*sides)
-
-
-def _common(old: Meaning, new: Meaning) -> Iterator[tuple[str, PortEntry, PortEntry]]:
-    if old.sources and new.sources:
-        for name, before in old.sources.ports.items():
-            after = new.sources.ports.get(name)
-            if after is not None:
-                yield name, before, after
+def _ports(sources: Sources) -> Mapping[str, PortEntry]:
+    return sources.ports

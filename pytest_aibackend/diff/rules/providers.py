@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
-from pytest_aibackend.diff.meaning import Meaning
-from pytest_aibackend.diff.pairing import exchanged
+from pytest_aibackend.diff.listed import in_both, only_in, other_names
+from pytest_aibackend.diff.meaning import Meaning, Sources
 from pytest_aibackend.sources.addresses import shown_url
 from pytest_aibackend.sources.models import Provider
 from pytest_aibackend.sources.secrets import show_value
@@ -35,10 +35,7 @@ def provider_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     What clients lose by it is said by name: names that vanish, deployments and fallbacks that are missing.
     """
-    renamed = _renamed(old, new)
-    for name, provider in _only_in(old, new):
-        if name in renamed:
-            continue
+    for name, provider in only_in(old, new, _providers):
         yield Said(
             subject=name,
             message=f"provider {name!r} is gone: {_described(provider)}",
@@ -54,10 +51,7 @@ def provider_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     It must run before the reload, or requests for its models fail.
     """
-    renamed = _renamed(new, old)
-    for name, provider in _only_in(new, old):
-        if name in renamed:
-            continue
+    for name, provider in only_in(new, old, _providers):
         yield Said(
             subject=name,
             message=f"provider {name!r} is new: {_described(provider)}",
@@ -74,7 +68,7 @@ def provider_renamed(old: Meaning, new: Meaning) -> Iterator[Said]:
     Names of providers are the sources' own: no client sees them. Where a mapping still has the old one, what
     is lost by it is said by name.
     """
-    for was, name in _renamed(old, new).items():
+    for was, name in other_names(old, new, _providers).items():
         yield Said(subject=was, message=f"provider {was!r} is called {name!r} now", notice="Nothing.")
 
 
@@ -84,7 +78,7 @@ def provider_check_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Whether it must run (`required`), and where it is asked whether it does (`health_endpoint`).
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _providers):
         for field in _WATCHED:
             was, now = getattr(before, field), getattr(after, field)
             if was != now:
@@ -102,7 +96,7 @@ def provider_disabled(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     It is left out of everything that the gateway does; what clients lose by it is said by name.
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _providers):
         if before.is_active and not after.is_active:
             yield Said(
                 subject=name,
@@ -117,7 +111,7 @@ def provider_enabled(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     It must run before the reload, or requests for its models fail.
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _providers):
         if after.is_active and not before.is_active:
             yield Said(
                 subject=name,
@@ -132,7 +126,7 @@ def provider_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The server must listen there before the reload; `ports.yaml` must agree.
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _providers):
         if before.base_url.rstrip("/") != after.base_url.rstrip("/"):
             yield Said(
                 subject=name,
@@ -148,7 +142,7 @@ def provider_type_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     LiteLLM speaks another dialect to it: parameters, streaming and tool calls may behave differently.
     """
-    for name, before, after in _common(old, new):
+    for name, before, after in in_both(old, new, _providers):
         if before.type != after.type:
             yield Said(
                 subject=name,
@@ -157,29 +151,8 @@ def provider_type_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
             )
 
 
-def _only_in(one: Meaning, other: Meaning) -> Iterator[tuple[str, Provider]]:
-    if one.sources and other.sources:
-        for name, provider in one.sources.providers.items():
-            if name not in other.sources.providers:
-                yield name, provider
-
-
-def _renamed(old: Meaning, new: Meaning) -> dict[str, str]:
-    if not (old.sources and new.sources):
-        return {}
-    sides = (
-        {name: each.model_dump_json() for name, each in side.providers.items()}
-        for side in (old.sources, new.sources)
-    )
-    return exchanged(*sides)
-
-
-def _common(old: Meaning, new: Meaning) -> Iterator[tuple[str, Provider, Provider]]:
-    if old.sources and new.sources:
-        for name, before in old.sources.providers.items():
-            after = new.sources.providers.get(name)
-            if after is not None:
-                yield name, before, after
+def _providers(sources: Sources) -> Mapping[str, Provider]:
+    return sources.providers
 
 
 def _described(provider: Provider) -> str:
