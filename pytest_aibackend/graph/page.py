@@ -39,7 +39,7 @@ def render(graph: Graph) -> str:
 
 
 def _lines(graph: Graph, style: str, script: str, legend: str) -> Iterator[str]:
-    title = f"Routing of {_text(graph.title)}"
+    title = f"Routing of {escape(graph.title)}"
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
         " base-uri 'none'; form-action 'none'"
@@ -51,7 +51,7 @@ def _lines(graph: Graph, style: str, script: str, legend: str) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="referrer" content="no-referrer">'
     yield f"<title>{title}</title><style>{style}</style></head><body>"
-    yield f"<header><h1>{title}</h1><p>{_text(graph.summary)}</p>"
+    yield f"<header><h1>{title}</h1><p>{escape(graph.summary)}</p>"
     yield '<div class="tools" role="search">'
     yield (
         '<label>Search <input type="search" id="search" placeholder="model, provider, port, rule ( / )"'
@@ -72,7 +72,7 @@ def _lines(graph: Graph, style: str, script: str, legend: str) -> Iterator[str]:
     yield f"<div>{''.join(headings[3:])}</div></div>"
     yield '<p id="nothing" hidden></p>'
     if not graph.nodes:
-        yield f"<p>{_text(NOTHING)}</p>"
+        yield f"<p>{escape(NOTHING)}</p>"
     is_open = len(graph.of(Kind.GROUP)) < _FOLDED
     for number, section in enumerate(sections_of(graph), start=1):
         yield from _section(section, number, graph, is_open=is_open)
@@ -95,9 +95,9 @@ def _section(section: Section, number: int, graph: Graph, *, is_open: bool) -> I
         groups += f", {marked} with findings"
     if section.rows:
         yield f'<section><h2><button type="button" class="fold" aria-expanded="{str(is_open).lower()}"'
-        yield f' aria-controls="{rows}"><b>{_text(section.heading)}</b> <span>{groups}</span></button></h2>'
+        yield f' aria-controls="{rows}"><b>{escape(section.heading)}</b> <span>{groups}</span></button></h2>'
     else:
-        yield f'<section><h2 class="fold-less"><span>{_text(section.heading)}</span></h2>'
+        yield f'<section><h2 class="fold-less"><span>{escape(section.heading)}</span></h2>'
     yield f'<div class="body"><div><ul class="rows" id="{rows}">'
     for row in section.rows:
         yield from _row(row, graph, {provider.id for provider in section.providers})
@@ -136,8 +136,8 @@ def _node(node: Node, graph: Graph, home: Collection[str] = ()) -> str:
     told = "" if node.state == "sound" else f'<span class="heard">, {node.state}</span>'
     button = (
         f'<button type="button" class="node {node.classes}" data-id="{node.id}" data-kind="{node.kind}"'
-        f' aria-pressed="false"{described}><span class="label">{_text(node.label)}</span>{told}'
-        f'<span class="detail">{_text(detail)}{_on(node, graph, home)}</span></button>'
+        f' aria-pressed="false"{described}><span class="label">{escape(node.label)}</span>{told}'
+        f'<span class="detail">{escape(detail)}{_on(node, graph, home)}</span></button>'
     )
     fallbacks = graph.fallbacks.get(node.id, ())
     chips = "".join(_chip(edge, graph) for edge in fallbacks)
@@ -153,25 +153,25 @@ def _on(node: Node, graph: Graph, home: Collection[str]) -> str:
     if node.kind is not Kind.DEPLOYMENT:
         return ""
     (way,) = graph.leads[node.id]
-    name = _text(graph.by_id[way.target].label)
+    name = escape(graph.by_id[way.target].label)
     return f'<span class="at{" home" if way.target in home else ""}">, on {name}</span>'
 
 
 def _chip(edge: Edge, graph: Graph) -> str:
-    name = _text(graph.by_id[edge.target].label)
+    name = escape(graph.by_id[edge.target].label)
     never = ", which never happens" if edge.is_broken else ""
     told = f"{edge.kind} {edge.label}{never}"
     return (
         f'<li><button type="button" class="jump{" broken" if edge.is_broken else ""}" data-edge="{edge.id}"'
-        f' data-to="{edge.target}" title="{_text(told)}"><b>{_text(edge.mark)}</b>{name}</button></li>'
+        f' data-to="{edge.target}" title="{escape(told)}"><b>{escape(edge.mark)}</b>{name}</button></li>'
     )
 
 
 def _findings(findings: Iterable[Finding], node: str = "") -> str:
     items = "".join(
-        f'<li class="{finding.severity}"><b>{finding.severity}: {_text(finding.rule)}</b>'
-        f" {_text(shown(finding.message))}"
-        f"<small>{_text(shown(finding.hint))}</small><small>{_text(shown_place(finding))}</small></li>"
+        f'<li class="{finding.severity}"><b>{finding.severity}: {escape(finding.rule)}</b>'
+        f" {escape(shown(finding.message))}"
+        f"<small>{escape(shown(finding.hint))}</small><small>{escape(shown_place(finding))}</small></li>"
         for finding in findings
     )
     named = f' id="f-{node}"' if node else ""
@@ -186,7 +186,3 @@ def _edges(graph: Graph) -> str:
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _text(text: str) -> str:
-    return escape(text, quote=True)

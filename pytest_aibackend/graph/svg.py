@@ -53,12 +53,12 @@ def _lines(graph: Graph, layout: Layout) -> Iterator[str]:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc">'
     )
-    yield f'<title id="title">Routing of {_text(graph.title)}</title>'
-    yield f'<desc id="desc">{_text(_description(graph))}</desc>'
+    yield f'<title id="title">Routing of {escape(graph.title)}</title>'
+    yield f'<desc id="desc">{escape(_description(graph))}</desc>'
     yield f"<style>{_STYLE}</style>"
     yield f'<rect class="paper" width="{width}" height="{height}"/>'
-    yield f'<text x="24" y="30" font-size="16" font-weight="700">Routing of {_text(graph.title)}</text>'
-    yield f'<text class="sum" x="24" y="50" font-size="11">{_text(graph.summary)}</text>'
+    yield f'<text x="24" y="30" font-size="16" font-weight="700">Routing of {escape(graph.title)}</text>'
+    yield f'<text class="sum" x="24" y="50" font-size="11">{escape(graph.summary)}</text>'
     for kind, x in layout.columns.items():
         yield f'<text class="head" x="{x:.0f}" y="76" font-size="11">{COLUMNS[kind]}</text>'
     hues = {node.id: number % _HUES for number, node in enumerate(graph.of(Kind.PROVIDER))}
@@ -72,10 +72,10 @@ def _lines(graph: Graph, layout: Layout) -> Iterator[str]:
     for box in layout.boxes.values():
         yield from _box(box)
     if not graph.nodes:
-        yield f'<text x="24" y="96" font-size="12">{_text(NOTHING)}</text>'
+        yield f'<text x="24" y="96" font-size="12">{escape(NOTHING)}</text>'
     for number, line in enumerate(_LEGEND):
         y = layout.height + _LEGEND_LINE * number
-        yield f'<text class="sum legend" x="24" y="{y:.0f}" font-size="11">{_text(line)}</text>'
+        yield f'<text class="sum legend" x="24" y="{y:.0f}" font-size="11">{escape(line)}</text>'
     yield "</svg>"
 
 
@@ -103,7 +103,7 @@ def _lead(edge: Edge, layout: Layout, hue: int | None) -> Iterator[str]:
         x = target.x - 8
         yield (
             f'<text class="detail on-edge" x="{x:.1f}" y="{to_y - 4:.1f}" font-size="9.5" text-anchor="end">'
-            f"{_text(edge.label)}</text>"
+            f"{escape(edge.label)}</text>"
         )
 
 
@@ -123,14 +123,14 @@ def _fallback(edge: Edge, layout: Layout, hue: int) -> Iterator[str]:
     )
     told = f"{edge.kind} {edge.label} of {source.node.label}: {target.node.label}"
     told += " (never happens)" if edge.is_broken else ""
-    yield f'<g><title>{_text(told)}</title><path id="{edge.id}"'
+    yield f'<g><title>{escape(told)}</title><path id="{edge.id}"'
     yield f' class="edge fallback h{hue}{" broken" if edge.is_broken else ""}" d="{path}"/>'
     yield _tip(_side(target), end, leftward=target.node.kind is Kind.NAME, hue=hue)
     x = begin + into * 11
     size = 9 if len(edge.mark) < 2 else 7.5
     yield (
         f'<g class="mark"><circle class="t{hue}" cx="{x:.1f}" cy="{start:.1f}" r="7"/>'
-        f'<text x="{x:.1f}" y="{start + size * 0.35:.1f}" font-size="{size}">{_text(edge.mark)}</text>'
+        f'<text x="{x:.1f}" y="{start + size * 0.35:.1f}" font-size="{size}">{escape(edge.mark)}</text>'
         "</g></g>"
     )
 
@@ -149,7 +149,7 @@ def _tip(x: float, y: float, *, leftward: bool, hue: int | None) -> str:
 
 def _box(box: Box) -> Iterator[str]:
     node = box.node
-    yield f'<g id="{node.id}" class="box {node.classes}"><title>{_text(_told(node))}</title>'
+    yield f'<g id="{node.id}" class="box {node.classes}"><title>{escape(_told(node))}</title>'
     yield f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"/>'
     top = box.middle - 15 * len(box.lines) / 2
     for number, line in enumerate(box.lines):
@@ -157,7 +157,7 @@ def _box(box: Box) -> Iterator[str]:
         is_rules = bool(node.rules) and number == len(box.lines) - 1
         name = "rules" if is_rules else "detail" if number else "label"
         x, y = box.x + 10, top + 15 * number + 11.5
-        yield f'<text class="{name}" x="{x:.1f}" y="{y:.1f}" font-size="{size:g}">{_text(line)}</text>'
+        yield f'<text class="{name}" x="{x:.1f}" y="{y:.1f}" font-size="{size:g}">{escape(line)}</text>'
     if node.state != "sound":
         sign = "✗" if node.state == "error" else "⚠"
         yield (
@@ -169,7 +169,3 @@ def _box(box: Box) -> Iterator[str]:
 
 def _told(node: Node) -> str:
     return "\n".join([f"{node.label} ({node.detail})", *(shown_finding(each) for each in node.findings)])
-
-
-def _text(text: str) -> str:
-    return escape(text, quote=True)
