@@ -14,9 +14,8 @@ _TITLE: Final = re.compile(
     r"(?P<type>[A-Za-z]+)(?:\((?P<scope>[^()\s][^()]*)\))?(?P<mark>!)?: (?P<text>\S.*)"
 )
 _FOOTER: Final = re.compile(r"^BREAKING[ -]CHANGE: *\S", re.MULTILINE)
-_COMMENT: Final = re.compile(
-    r"<!--.*?(?:-->|\Z)", re.DOTALL
-)  # what a template says to the one who fills it in
+# What a template says to the one who fills it in.
+_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -394,12 +394,8 @@ def test_the_step_of_the_workflow(history: History, tmp_path: Path) -> None:
     summary.write_text("before\n", encoding="utf-8")
     (history.folder / "scripts").symlink_to(SCRIPT.parent)
     stamp = Path(sys.prefix) / ".package"  # nothing is installed by a test: make takes it for done
-    foreign = (
-        "ARGS",
-        "GITHUB_",
-        "MAKE",
-        "MFLAGS",
-    )  # of a runner, and of `make test ARGS=...`
+    # Of a runner, and of `make test ARGS=...`.
+    foreign = ("ARGS", "GITHUB_", "MAKE", "MFLAGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     done = subprocess.run(
         ["bash", "-c", f"{step()['run']} --file={ROOT / 'Makefile'} --old-file={stamp} VENV={sys.prefix}"],
