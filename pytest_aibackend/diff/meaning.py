@@ -164,6 +164,22 @@ class Meaning:
             return self.sources.contexts[group]
         return windows_of((found.param("order"), window_of(found)) for found in self.groups.get(group, ()))
 
+    def leaves(self) -> Iterator[tuple[str, str, Any]]:
+        """Yield every value that LiteLLM reads with its place and key; a deployment's place is its group."""
+        stack: list[tuple[str, str, Any]] = [
+            (f"{entry.get('model_name')}: ", "", entry) for entry in deployments_of(self.document)
+        ]
+        stack += [(str(key), str(key), value) for key, value in self.document.items() if key != "model_list"]
+        while stack:
+            place, key, value = stack.pop()
+            if isinstance(value, Mapping):
+                joint = "" if place.endswith(": ") else "."
+                stack += [(f"{place}{joint}{name}", str(name), item) for name, item in value.items()]
+            elif isinstance(value, list):
+                stack += [(place, key, item) for item in value]
+            else:
+                yield place, key, value
+
 
 def _names(targets: Any) -> tuple[str, ...]:
     """Return the names in a list of fallbacks; a target may carry parameters of its own."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from pytest_aibackend.diff.meaning import Meaning
-from pytest_aibackend.litellm.words import deployments_of
 from pytest_aibackend.sources.addresses import address_of
 
-__all__ = ["leaves_of", "lost", "protection_changed"]
+__all__ = ["lost", "protection_changed"]
 
 _OFF: Final = ("false", "0", "no", "off")
 _ON: Final = ("true", "1", "yes", "on")
@@ -42,28 +40,10 @@ def protection_changed(old: Meaning, new: Meaning) -> frozenset[str]:
     return frozenset(lost(old, new)) | frozenset(lost(new, old))
 
 
-def leaves_of(meaning: Meaning) -> Iterator[tuple[str, str, Any]]:
-    """Yield every value of the document with its place and key; a deployment's place is its model group."""
-    document = meaning.document
-    stack: list[tuple[str, str, Any]] = [
-        (f"{entry.get('model_name')}: ", "", entry) for entry in deployments_of(document)
-    ]
-    stack += [(str(key), str(key), value) for key, value in document.items() if key != "model_list"]
-    while stack:
-        place, key, value = stack.pop()
-        if isinstance(value, Mapping):
-            joint = "" if place.endswith(": ") else "."
-            stack += [(f"{place}{joint}{name}", str(name), item) for name, item in value.items()]
-        elif isinstance(value, list):
-            stack += [(place, key, item) for item in value]
-        else:
-            yield place, key, value
-
-
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # many ask about the same two sides
 def _looked_at(meaning: Meaning) -> _Seen:
     seen = _Seen()
-    for place, key, value in leaves_of(meaning):
+    for place, key, value in meaning.leaves():
         seen.holders.add(place.rpartition(".")[0])
         if key == "ssl_verify" and str(value).lower() in _OFF:
             seen.open.add(place)

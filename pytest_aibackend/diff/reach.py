@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 from pytest_aibackend.diff.deployment import Deployment
 from pytest_aibackend.diff.meaning import Meaning
@@ -55,10 +55,13 @@ def place_of(deployment: Deployment) -> str:
     return f"{address.host}:{address.port}" if address else cloud_of(deployment) or "an address that is none"
 
 
+@lru_cache(maxsize=2)  # two rules ask about the same two sides
 def endpoints(meaning: Meaning) -> frozenset[str]:
     """Return every server other than this machine that the configuration names, as host or host:port."""
     found = {cloud for members in meaning.groups.values() for cloud in map(cloud_of, members) if cloud}
-    for key, text in _texts(meaning.document, ""):
+    for _, key, text in meaning.leaves():
+        if not isinstance(text, str):
+            continue
         if _URL.match(text):
             address = address_of(re.sub(r"^(rediss?|wss?|grpcs?|postgres(ql)?)://", "http://", text.strip()))
             if address is not None and not address.is_loopback:
@@ -68,15 +71,3 @@ def endpoints(meaning: Meaning) -> frozenset[str]:
             if address is not None and not address.is_loopback:
                 found.add(address.host)
     return frozenset(found)
-
-
-def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    stack: list[tuple[str, Any]] = [(key, value)]
-    while stack:
-        name, item = stack.pop()
-        if isinstance(item, str):
-            yield name, item
-        elif isinstance(item, Mapping):
-            stack += [(str(key), inner) for key, inner in item.items()]
-        elif isinstance(item, list):
-            stack += [(name, inner) for inner in item]

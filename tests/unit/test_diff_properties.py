@@ -247,6 +247,11 @@ def test_a_name_that_is_taken_away_is_not_another_name() -> None:
         assert {change.rule for change in between(old, new)} == {"name-removed", "name-added"}
 
 
+def test_what_litellm_does_not_read_as_a_deployment_is_no_change() -> None:
+    for listed in (["https://nobody.example.com"], {"api_base": "http://nobody.example.com"}):
+        assert between({"model_list": []}, {"model_list": listed}) == []
+
+
 def test_a_fallback_that_was_forgotten_when_its_name_changed() -> None:
     spare = {"model_name": "spare", "litellm_params": {"model": "openai/spare"}}
     old, new = (

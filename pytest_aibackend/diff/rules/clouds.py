@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
@@ -159,7 +160,8 @@ def _reached_in_one_alone(one: Meaning, other: Meaning, besides: set[str]) -> It
             yield from ((name, cloud) for cloud in sorted(fresh - own))
 
 
-def _reached(meaning: Meaning) -> dict[str, set[str]]:
+@lru_cache(maxsize=2)  # two rules ask about the same two sides
+def _reached(meaning: Meaning) -> Mapping[str, set[str]]:
     """Return the clouds at the end of each name's fallbacks, of every kind, going back from the clouds."""
     asked_after: dict[str, list[str]] = {}
     for source, targets in meaning.next_asked.items():

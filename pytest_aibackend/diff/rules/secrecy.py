@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
 from pytest_aibackend.diff.meaning import Meaning
-from pytest_aibackend.diff.protection import leaves_of, lost, protection_changed
+from pytest_aibackend.diff.protection import lost, protection_changed
 from pytest_aibackend.diff.settings import Owned, own, owned_by, settings_that_differ
 from pytest_aibackend.diff.wording import dotted, from_to, holds_secrets
 from pytest_aibackend.sources.references import variable_of
@@ -208,12 +209,13 @@ def _texts(value: Any) -> set[str]:
     return {text if not is_key_shaped(text) else "(not shown)" for text in listed if isinstance(text, str)}
 
 
-def _secrets(meaning: Meaning) -> set[str]:
+@lru_cache(maxsize=2)  # two rules ask about the same two sides
+def _secrets(meaning: Meaning) -> frozenset[str]:
     found = set()
-    for place, key, value in leaves_of(meaning):
+    for place, key, value in meaning.leaves():
         if not isinstance(value, str) or not value or "os.environ/" in value or is_placeholder(value):
             continue
         is_hidden = "***" in show_value("", value) and "***" not in value  # in a URL's query, for example
         if holds_secrets(key) or is_key_shaped(value) or is_hidden:
             found.add(place)
-    return found
+    return frozenset(found)
