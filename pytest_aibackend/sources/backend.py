@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -118,7 +119,7 @@ class Backend:
         """
         path = self.resolve(self.gateway.deploy.path)
         generated = self.sources["generated"]
-        if path.resolve() == generated.path.resolve():
+        if os.path.realpath(path) == os.path.realpath(generated.path):  # resolve() raises for a loop of links
             return generated
         return load_source("deployed", path)
 

@@ -7,9 +7,10 @@ keeps its extra keys instead of forbidding them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "CAPABILITY_STRATEGIES",
@@ -298,6 +299,20 @@ class PortsFile(Source):
     notes: Any = None
 
 
+def _usable(path: str) -> str:
+    """Refuse what the system can take for no path: with a NUL in it, or at the home of nobody."""
+    if "\0" in path:
+        raise ValueError("a path holds no NUL")
+    try:
+        Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    return path
+
+
+UsablePath = Annotated[str, AfterValidator(_usable)]
+
+
 class Retention(Source):
     """How many backups are kept: the newest, and the newest of each day and of each ISO week."""
 
@@ -311,7 +326,7 @@ class ServiceManager(Source):
 
     kind: Literal["systemd-user", "systemd", "pidfile", "none"] = "none"
     name: str | None = None
-    pidfile: str | None = None
+    pidfile: UsablePath | None = None
 
 
 class Deploy(Source):
@@ -321,9 +336,9 @@ class Deploy(Source):
     for, where that is not ours.
     """
 
-    path: str = "litellm-unified.yaml"
-    backup_dir: str = "backups"
-    state_dir: str = ".aibackend/deploy"
+    path: UsablePath = "litellm-unified.yaml"
+    backup_dir: UsablePath = "backups"
+    state_dir: UsablePath = ".aibackend/deploy"
     retention: Retention = Retention()
     service: ServiceManager = ServiceManager()
     url: str = "http://127.0.0.1:4000"

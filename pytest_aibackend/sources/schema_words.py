@@ -38,6 +38,7 @@ _BOUNDS: Final = {
     "less_than": "less than",
     "less_than_equal": "at most",
 }
+_NO_PATH: Final = "value_error"  # the one check of ours in the models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def _words(fault: _Fault) -> _Words:
         return _unknown_value(fault)
     if fault.kind.startswith(("greater_than", "less_than")) or fault.kind == "finite_number":
         return _out_of_range(fault)
-    if fault.kind in ("string_pattern_mismatch", "string_too_short"):
+    if fault.kind in ("string_pattern_mismatch", "string_too_short", _NO_PATH):
         return _wrong_format(fault)
     return _wrong_type(fault)
 
@@ -144,6 +145,8 @@ def _wrong_format(fault: _Fault) -> _Words:
         "env_var": "name the environment variable, as in OPENAI_API_KEY, not the key itself",
         "name": "write the name as the provider itself lists it",
     }.get(str(fault.key), "see the JSON Schema in config/schemas")
+    if fault.kind == _NO_PATH:
+        hint = "write the whole path; ~NAME is the home of a user of this machine"
     return "wrong-format", f"{fault.name} is {shown}, which has not the form it needs", hint
 
 

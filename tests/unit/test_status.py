@@ -82,6 +82,19 @@ def test_a_deployed_file_that_is_none(config: Path) -> None:
     assert "litellm-unified.yaml" in message
 
 
+@pytest.mark.parametrize("place", ["~nobody-here/x.yaml", '"a\\0b"', "loop", "loop/x.yaml"])
+def test_a_deployed_file_in_a_place_that_is_none(
+    config: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    (config / "loop").symlink_to("loop")
+    (config / "gateway.yaml").write_text(f"deploy: {{path: {place}}}\n")
+    assert main(["status", "--config", str(config)]) == 1
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    if place.startswith("loop"):
+        assert "Too many levels of symbolic links" in captured.out
+
+
 def test_a_reload_that_is_under_way_is_told(
     config: Path, gateway: Sleepers, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import time
 from collections.abc import Callable
@@ -58,7 +59,7 @@ def lay_out(directory: Path, trial: Trial, beside: Path | None) -> Path:
     with contextlib.suppress(OSError):  # what cannot be read there, LiteLLM does not find either
         for entry in beside.iterdir() if beside is not None else ():
             if not entry.name.startswith((".", "__pycache__")):
-                (folder / entry.name).symlink_to(entry.resolve())
+                (folder / entry.name).symlink_to(os.path.realpath(entry))
     config = folder / f"candidate-{token}.yaml"
     config.touch(0o600)
     copied = private_copy(trial.data, canary_namespace(token), trial.environment)
