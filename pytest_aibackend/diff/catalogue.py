@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Final
 
@@ -95,6 +96,7 @@ def change_rules() -> Mapping[str, ChangeRule]:
     return _RULES
 
 
+@cache  # every change is asked for its own
 def area_of(module: str) -> str:
     """Return the heading of a module of rules: its docstring's first words."""
     documented = inspect.getdoc(import_module(f"pytest_aibackend.diff.rules.{module}")) or module

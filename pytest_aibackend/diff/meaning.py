@@ -14,13 +14,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pytest_aibackend.diff.deployment import Deployment, Place, Windows, deployment_of, window_of, windows_of
-from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, SETTINGS, as_read, effective, is_default
+from pytest_aibackend.litellm.meaning import FALLBACK_KINDS, effective, settings_of
 from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
 from pytest_aibackend.sources.models import Deploy, PortEntry, Provider
 
 __all__ = ["Alias", "Meaning", "Sources"]
 
-_UNFOLDED: Final = ("cache_params",)  # settings whose own keys are compared
+_ALIASES: Final = ("router_settings", "model_group_alias")
+_UNFOLDED: Final = ("cache_params",)  # the setting whose own keys are compared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,23 +190,9 @@ def _names(targets: Any) -> tuple[str, ...]:
 
 
 def _settings(document: Mapping[Any, Any]) -> Iterator[tuple[Place, Any]]:
-    for section, value in document.items():
-        is_settings = isinstance(value, dict) or not value or section == "router_settings"
-        if section in SETTINGS and is_settings:
-            for key, item in section_of(document, section).items():
-                if is_default(section, key, item):
-                    continue
-                if section in ("litellm_settings", "router_settings") and key in FALLBACK_KINDS:
-                    continue
-                if section == "router_settings" and key == "model_group_alias":
-                    continue
-                yield from _unfolded((str(section), str(key)), as_read(key, item))
-        elif section != "model_list":
-            yield (str(section),), value
-
-
-def _unfolded(place: Place, value: Any) -> Iterator[tuple[Place, Any]]:
-    if place[-1] in _UNFOLDED and isinstance(value, dict) and value:
-        yield from (((*place, str(key)), item) for key, item in value.items())
-    else:
-        yield place, value
+    for *written, value in settings_of(document):
+        place = tuple(map(str, written))
+        if place[1:] == _UNFOLDED and isinstance(value, dict) and value:
+            yield from (((*place, str(key)), item) for key, item in value.items())
+        elif place != _ALIASES:
+            yield place, value

@@ -25,7 +25,7 @@ Whatever else differs, differs: unknown keys and sections are compared as they s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
@@ -33,15 +33,13 @@ from pytest_aibackend.litellm.words import Defaults, deployments_of, section_of
 __all__ = [
     "BY_DEFAULT",
     "FALLBACK_KINDS",
-    "SETTINGS",
     "alike",
-    "as_read",
     "differences",
     "effective",
-    "is_default",
     "plain",
     "resembling",
     "same_meaning",
+    "settings_of",
 ]
 
 FALLBACK_KINDS: Final = (
@@ -50,7 +48,7 @@ FALLBACK_KINDS: Final = (
     "content_policy_fallbacks",
     "default_fallbacks",
 )
-SETTINGS: Final = ("litellm_settings", "router_settings", "general_settings", "environment_variables")
+_SETTINGS: Final = ("litellm_settings", "router_settings", "general_settings", "environment_variables")
 BY_DEFAULT: Final[Mapping[tuple[str, ...], Any]] = {
     ("router_settings", "routing_strategy"): "simple-shuffle",
     ("router_settings", "enable_weighted_failover"): False,
@@ -96,34 +94,37 @@ def _parts(config: Mapping[Any, Any]) -> dict[str, Any]:
     for kind in FALLBACK_KINDS:
         if found := effective(config, kind):
             parts[kind] = alike(found)
-    for section, value in config.items():
-        is_settings = isinstance(value, dict) or not value or section == "router_settings"
-        if section in SETTINGS and is_settings:
-            parts |= _settings(section, section_of(config, section))
-        elif section != "model_list":
-            parts[f"section {section!r}"] = plain(value)
+    for section, *key, value in settings_of(config):
+        parts[f"{section}.{key[0]}" if key else f"section {section!r}"] = plain(value)
     return parts
 
 
-def _settings(section: str, settings: Mapping[Any, Any]) -> dict[str, Any]:
-    moved = FALLBACK_KINDS if section in ("litellm_settings", "router_settings") else ()
-    return {
-        f"{section}.{key}": plain(as_read(key, value))
-        for key, value in settings.items()
-        if key not in moved and not is_default(section, key, value)
-    }
+def settings_of(config: Mapping[Any, Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield section, key and value of each setting as it is read, section and value of other sections.
+
+    Left out are what has a form of its own, deployments and fallbacks, and what stands at its default.
+    """
+    for section, value in config.items():
+        is_settings = isinstance(value, dict) or not value or section == "router_settings"
+        if section in _SETTINGS and is_settings:
+            moved = FALLBACK_KINDS if section in ("litellm_settings", "router_settings") else ()
+            for key, item in section_of(config, section).items():
+                if key not in moved and not _is_default(section, key, item):
+                    yield section, key, _as_read(key, item)
+        elif section != "model_list":
+            yield section, value
 
 
-def is_default(section: object, key: object, value: object) -> bool:
+def _is_default(section: object, key: object, value: object) -> bool:
     """Say whether a setting stands at what LiteLLM takes without it."""
     place = (str(section), str(key))
     return place in BY_DEFAULT and plain(value) == plain(BY_DEFAULT[place])
 
 
-def as_read(key: object, value: Any) -> Any:
+def _as_read(key: object, value: Any) -> Any:
     """Return a setting as those read it who use it: the port of Redis is a number, however it is written."""
     if key == "cache_params" and isinstance(value, dict):
-        return {name: as_read(name, item) for name, item in value.items()}
+        return {name: _as_read(name, item) for name, item in value.items()}
     if key in _REDIS_PORTS and isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     return value
@@ -142,12 +143,12 @@ def alike(entries: Any) -> Any:
     """Return fallbacks in a form in which only what LiteLLM takes for the same is equal."""
     if not isinstance(entries, list):
         return plain(entries)
-    alike: dict[str, list[Any]] = {}
+    by_name: dict[str, list[Any]] = {}
     for entry in entries:
         is_plain = isinstance(entry, dict) and len(entry) == 1
         name = resembling(next(iter(entry))) if is_plain else ""
-        alike.setdefault(name, []).append(plain(entry))
-    return alike
+        by_name.setdefault(name, []).append(plain(entry))
+    return by_name
 
 
 def plain(value: Any) -> Any:
