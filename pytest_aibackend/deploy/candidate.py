@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pytest_aibackend.deploy.backups.files import BackupError, read_backup
 from pytest_aibackend.deploy.console import Console
@@ -56,7 +56,8 @@ def restore_candidate(site: Site, name: str, show: Console) -> bytes:
 
 def show_difference(site: Site, old: bytes | None, new: bytes, show: Console) -> None:
     """Show what changes, secrets hidden: what it means, the lines, how many, and the model groups."""
-    _show_meaning(old, new, show)
+    before, after = _data(old), _data(new)
+    _show_meaning(before, after, show)
     texts = _text(old), _text(new)
     bodies = body_of(texts[0]), body_of(texts[1])
     # The hashes in the header change with every change, and say nothing to a person.
@@ -66,22 +67,17 @@ def show_difference(site: Site, old: bytes | None, new: bytes, show: Console) ->
     show.report.added = sum(line.startswith("+") for line in changed)
     show.report.removed = sum(line.startswith("-") for line in changed)
     show.diff(diff)
-    before, after = _groups(old), _groups(new)
-    changes = [f"+{name}" for name in sorted(after - before)] + [
-        f"-{name}" for name in sorted(before - after)
-    ]
+    was, now = _groups(before), _groups(after)
+    changes = [*(f"+{name}" for name in sorted(now - was)), *(f"-{name}" for name in sorted(was - now))]
     more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
     groups = f"; model groups: {', '.join(changes[:_NAMED])}{more}" if changes else "; the same model groups"
     show.say(f"{'change':<9} +{show.report.added} -{show.report.removed} lines{groups}")
 
 
-def _show_meaning(old: bytes | None, new: bytes, show: Console) -> None:
+def _show_meaning(old: Any, new: Any, show: Console) -> None:
     """Show what the change means, as `aibackend diff` says it; nothing where the old file says nothing."""
-    before, after = (yaml_text.parse(raw or b"")[0] for raw in (old, new))
-    if before is None or after is None:
-        return
-    if isinstance(before.data, dict) and isinstance(after.data, dict):
-        changes = compare(Meaning(document=before.data), Meaning(document=after.data))
+    if isinstance(old, dict) and isinstance(new, dict):
+        changes = compare(Meaning(document=old), Meaning(document=new))
         show.meaning(changes)
         if not changes:
             show.say(NO_CHANGE)
@@ -91,7 +87,11 @@ def _text(raw: bytes | None) -> str:
     return (raw or b"").decode("utf-8", errors="replace")
 
 
-def _groups(raw: bytes | None) -> set[str]:
+def _data(raw: bytes | None) -> Any:
     document, _ = yaml_text.parse(raw or b"")
-    groups = expected_groups(document.data if document is not None else None)
+    return document.data if document is not None else None
+
+
+def _groups(data: Any) -> set[str]:
+    groups = expected_groups(data)
     return set(groups.names) if groups else set()
