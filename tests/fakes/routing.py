@@ -1,4 +1,4 @@
-"""Sources with many model groups, as a graph meets them: every concept, and names of every length."""
+"""Sources as a graph meets them: many model groups, every concept, names of every length and kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ from typing import Any
 
 from tests.fakes.translation import write_sources
 
-__all__ = ["write_fleet"]
+__all__ = ["HOSTILE", "write_fleet", "write_hostile"]
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "<!-- -->",
+    "]]>",
+    "\\",
+    '\\"',
+    'a"]\n  click g1 href "javascript:alert(1)"',
+    "%%{init: {}}%%",
+    "```",
+    "&lt;&amp;#35;",
+    "\u202eevil",
+    "\x07bell",
+]
 
 _TYPES = ("ollama", "llama_cpp", "vllm", "openai_compatible")
 _FAMILIES = ("llama3.1", "qwen2.5-coder", "mistral-small", "deepseek-r1-distill", "gemma3", "phi4", "granite")
@@ -83,4 +99,26 @@ def write_fleet(folder: Path, groups: int, *, broken: bool = True) -> Path:
             "fallback_chains": chains,
         },
         ports=ports,
+    )
+
+
+def write_hostile(folder: Path) -> Path:
+    """Write sources whose names mean something in one of the formats, each in every place of a name."""
+    return write_sources(
+        folder,
+        providers={
+            "providers": {
+                f"p {name}": {
+                    "type": "ollama",
+                    "base_url": f"http://127.0.0.1:{100 + place}",
+                    "models": [name],
+                }
+                for place, name in enumerate(HOSTILE)
+            }
+        },
+        model_mappings={
+            "exact_matches": {f"route {name}": {"provider": name} for name in HOSTILE},
+            "capabilities": {f"alias {name}": {"preferred_models": [name]} for name in HOSTILE},
+            "fallback_chains": {name: [HOSTILE[place - 1]] for place, name in enumerate(HOSTILE)},
+        },
     )

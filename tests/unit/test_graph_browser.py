@@ -18,8 +18,7 @@ from pytest_aibackend.graph.marking import mark_differences
 from pytest_aibackend.graph.model import Edge, Graph, Kind, Node, shown, shown_place
 from pytest_aibackend.sources.backend import load_backend
 from tests.fakes.browser import Page
-from tests.fakes.routing import write_fleet
-from tests.unit.test_graph import HOSTILE, hostile  # noqa: F401 # a fixture
+from tests.fakes.routing import HOSTILE, write_fleet, write_hostile
 
 ROOT = Path(__file__).resolve().parents[2]
 INVISIBLE = "\u200b"
@@ -263,8 +262,8 @@ def test_what_is_seen_is_heard_and_followed(page: Page, fleet: Graph, tmp_path: 
         assert heading.endswith(f", {count} with findings") is (count > 0), heading
 
 
-def test_hostile_names_do_nothing(page: Page, hostile: Path, tmp_path: Path) -> None:  # noqa: F811 # the fixture
-    graph = build_graph(load_backend(hostile))
+def test_hostile_names_do_nothing(page: Page, tmp_path: Path) -> None:
+    graph = build_graph(load_backend(write_hostile(tmp_path)))
     show(page, tmp_path, graph, "html")
     labels = page.ask(
         "[...document.querySelectorAll('.node')].map(e => [e.dataset.id, e.firstChild.textContent])"
@@ -385,12 +384,7 @@ def test_mermaid_draws_what_a_change_marks(page: Page, mermaid: Path, tmp_path: 
             assert (graph.marks.get(node.id, "no") in answer["labels"][node.id]) == (node.id in graph.marks)
 
 
-def test_mermaid_shows_hostile_names_as_they_are(
-    page: Page,
-    mermaid: Path,
-    hostile: Path,  # noqa: F811 # the fixture
-    tmp_path: Path,
-) -> None:
+def test_mermaid_shows_hostile_names_as_they_are(page: Page, mermaid: Path, tmp_path: Path) -> None:
     more = [
         "1. one",
         "- one",
@@ -416,7 +410,7 @@ def test_mermaid_shows_hostile_names_as_they_are(
         "fa:fa-car",
         "subgraph",
     ]
-    served = build_graph(load_backend(hostile)).of(Kind.GROUP)
+    served = build_graph(load_backend(write_hostile(tmp_path))).of(Kind.GROUP)
     texts = [*(each.label for each in served), *more]
     assert len(texts) > len(HOSTILE) + len(more)
     nodes = [
