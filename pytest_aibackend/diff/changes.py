@@ -46,7 +46,7 @@ class Change:
 
     rule: str
     kind: ChangeKind
-    classes: tuple[ChangeClass, ...]
+    classes: tuple[ChangeClass, ...]  # the gravest first
     area: str  # the heading of the rule's module: "Names", "Fallbacks"
     subject: str
     message: str
@@ -55,15 +55,15 @@ class Change:
 
     @property
     def gravest(self) -> ChangeClass:
-        """Return the first of the classes, in the order in which they are shown."""
-        return in_class_order(self.classes)[0]
+        """Return the class under which the change is shown."""
+        return self.classes[0]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the change in the shape of the JSON document."""
         return {
             "rule": self.rule,
             "kind": str(self.kind),
-            "classes": [str(one) for one in in_class_order(self.classes)],
+            "classes": [str(one) for one in self.classes],
             "area": self.area,
             "subject": self.subject,
             "message": self.message,
@@ -73,5 +73,5 @@ class Change:
 
 
 def in_class_order(classes: tuple[ChangeClass, ...]) -> tuple[ChangeClass, ...]:
-    """Return classes in the order in which they are shown."""
+    """Return classes in the order in which they are shown, the gravest first."""
     return tuple(one for one in CLASS_ORDER if one in classes)

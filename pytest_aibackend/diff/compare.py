@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_aibackend.diff.catalogue import area_of, change_rules
-from pytest_aibackend.diff.changes import CLASS_ORDER, Change
+from pytest_aibackend.diff.changes import CLASS_ORDER, Change, in_class_order
 from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.renaming import aligned
 from pytest_aibackend.diff.wording import printable
@@ -18,7 +18,7 @@ def compare(old: Meaning, new: Meaning) -> list[Change]:
         Change(
             rule=rule.id,
             kind=rule.kind,
-            classes=said.classes or rule.classes,
+            classes=in_class_order(said.classes or rule.classes),
             area=area_of(rule.module),
             subject=said.subject,
             message=printable(said.message),

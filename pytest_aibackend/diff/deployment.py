@@ -18,6 +18,7 @@ __all__ = [
     "Windows",
     "deployment_of",
     "same",
+    "smallest",
     "window_of",
     "windows_of",
     "without_equal",
@@ -100,12 +101,12 @@ def _shared_base(params: Any, defaults: Defaults, credentials: Mapping[str, Mapp
 
 def window_of(deployment: Deployment) -> int | None:
     """Return the context window of a deployment, as far as the file says it."""
-    sizes = [
-        size
-        for size in (deployment.info("max_input_tokens"), deployment.param("num_ctx"))
-        if isinstance(size, int) and not isinstance(size, bool)
-    ]
-    return min(sizes) if sizes else None
+    return smallest(deployment.info("max_input_tokens"), deployment.param("num_ctx"))
+
+
+def smallest(*sizes: Any) -> int | None:
+    """Return the smallest of those that are sizes, None where none is."""
+    return min((size for size in sizes if isinstance(size, int) and not isinstance(size, bool)), default=None)
 
 
 def windows_of(deployments: Iterable[tuple[Any, int | None]]) -> Windows | None:

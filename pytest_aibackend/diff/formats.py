@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pytest_aibackend import __version__
-from pytest_aibackend.diff.changes import CLASS_ORDER, Change, ChangeClass, ChangeKind, in_class_order
+from pytest_aibackend.diff.changes import CLASS_ORDER, Change, ChangeClass, ChangeKind
 from pytest_aibackend.diff.wording import printable
 from pytest_aibackend.reporting.markdown import code, plain
 
@@ -86,14 +86,15 @@ def in_words(comparison: Comparison) -> str:
     count = len(comparison.changes)
     if not count:
         return NO_CHANGE
-    classes = [f"{comparison.counts[one]} {one}" for one in CLASS_ORDER if comparison.counts[one]]
+    counts = comparison.counts
+    classes = [f"{counts[one]} {one}" for one in CLASS_ORDER if counts[one]]
     return f"{count} change{'' if count == 1 else 's'} in meaning: {', '.join(classes)}"
 
 
 def lines(changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
     """Yield each change as a plain line, with the style of its gravest class."""
     for change in changes:
-        classes = ", ".join(in_class_order(change.classes))
+        classes = ", ".join(change.classes)
         yield f"{_MARK[change.kind]} {classes}: {change.rule}: {change.message}", _STYLE[change.gravest]
 
 
@@ -108,7 +109,7 @@ def print_text(comparison: Comparison, console: Any) -> None:
         console.print(Text(_TITLE[one], style=_STYLE[one]))
         indentation = max(len(change.rule) for change in members) + 5
         for change in members:
-            also = [str(other) for other in in_class_order(change.classes) if other is not one]
+            also = change.classes[1:]
             told = Text(change.message)
             told.append(f" ({', '.join(also)})" if also else "", style="bold")
             told.append(f"\n{change.notice}", style="dim")
@@ -142,7 +143,7 @@ def as_markdown(comparison: Comparison) -> str:
             text += [
                 f"| {change.kind} | `{change.rule}` |"
                 f" {plain(change.message)} |"
-                f" {', '.join(other for other in in_class_order(change.classes) if other is not one)} |"
+                f" {', '.join(change.classes[1:])} |"
                 for change in members
             ]
             text.append("")

@@ -106,9 +106,9 @@ class Meaning:
         return self.groups.get(alias.target if alias else name, ())
 
     def clients(self, group: str) -> tuple[str, ...]:
-        """Return the names that lead to a model group: its own and its aliases."""
+        """Return the names that lead to a model group: its own and its aliases; its own, if nobody's does."""
         own = (group,) if group in self.groups and group not in self.aliases else ()
-        return own + self._aliases_of.get(group, ())
+        return own + self._aliases_of.get(group, ()) or (group,)
 
     @cached_property
     def _aliases_of(self) -> Mapping[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_aibackend.diff.deployment import Windows, windows_of
+from pytest_aibackend.diff.deployment import Windows, smallest, windows_of
 from pytest_aibackend.diff.meaning import Meaning, Sources
 from pytest_aibackend.litellm.generate import render_body
 from pytest_aibackend.litellm.plan import Deployment, GatewayPlan, plan_gateway
@@ -48,11 +48,9 @@ def _window(
 ) -> int | None:
     provider = backend.providers.get(deployment.provider)
     model = models.get(deployment.provider, {}).get(deployment.model)
-    stated = (
+    return smallest(
         model.context_length if model else None,
         provider.max_model_len if provider else None,
         deployment.litellm_params.get("num_ctx"),
         deployment.model_info.get("max_input_tokens"),
     )
-    sizes = [size for size in stated if isinstance(size, int) and not isinstance(size, bool)]
-    return min(sizes) if sizes else None

@@ -122,7 +122,7 @@ def model_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
                 message=f"{group!r} was answered by {_model(before)}, is by {_model(after)}"
                 f" at {place_of(after)}",
                 notice=notice,
-                clients=new.clients(group) or (group,),
+                clients=new.clients(group),
                 classes=(ChangeClass.BREAKING,) if is_embedding else None,
             )
 
@@ -145,7 +145,7 @@ def cost_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
                     subject=group,
                     message=f"{place[-1]} of {group!r} was {values[0]}, is {values[1]}",
                     notice="Budgets and reports reckon with the new price.",
-                    clients=new.clients(group) or (group,),
+                    clients=new.clients(group),
                 )
 
 

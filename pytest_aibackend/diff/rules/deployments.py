@@ -61,7 +61,7 @@ def deployment_added(old: Meaning, new: Meaning) -> Iterator[Said]:
                 subject=group,
                 message=f"{found.model} at {place_of(found)} answers {group!r}, too",
                 notice=f"Some requests of {group!r} are answered by {found.model}.",
-                clients=new.clients(group) or (group,),
+                clients=new.clients(group),
             )
 
 
@@ -83,7 +83,7 @@ def deployment_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
                 message=f"{found.model} at {place_of(found)} no longer answers {group!r}",
                 notice=f"{len(old.groups[group])} deployments answered {group!r};"
                 f" now {len(new.groups[group])}.",
-                clients=new.clients(group) or (group,),
+                clients=new.clients(group),
             )
 
 
@@ -111,7 +111,7 @@ def deployment_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
                 message=f"{after.model} of {group!r} {told}",
                 notice=notice,
                 classes=classes,
-                clients=new.clients(group) or (group,),
+                clients=new.clients(group),
             )
 
 
@@ -218,7 +218,7 @@ def _other_values(
             subject=group,
             message=from_to(leaf, was, now, _whose(group, pair[1])),
             notice=notice,
-            clients=new.clients(group) or (group,),
+            clients=new.clients(group),
             classes=classes,
         )
 
@@ -273,7 +273,7 @@ def _said(new: Meaning, group: str, pair: tuple[Deployment, Deployment], place: 
         subject=group,
         message=from_to(place, was, now, _whose(group, pair[1])),
         notice=notice,
-        clients=new.clients(group) or (group,),
+        clients=new.clients(group),
     )
 
 
