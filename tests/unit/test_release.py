@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hatchling.builders.plugin.interface import BuilderInterface
@@ -20,7 +21,7 @@ from tests.walkthrough import ROOT
 from tests.workflows import load, steps
 
 
-def packed(builder: BuilderInterface) -> set[str]:  # type: ignore[type-arg]
+def packed(builder: BuilderInterface[Any, Any]) -> set[str]:
     """Return the files that a distribution would hold, by their path in it."""
     forced = builder.recurse_forced_files(builder.config.get_force_include())
     return {file.distribution_path for files in (builder.recurse_included_files(), forced) for file in files}

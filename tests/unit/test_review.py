@@ -55,7 +55,9 @@ class Read:
         self.pictures = re.findall(r"^```mermaid\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def read(capsys: pytest.CaptureFixture[str], title: str = "feat: it", body: str = "", **options: Any) -> Read:
+def read(
+    capsys: pytest.CaptureFixture[str], title: str | None = "feat: it", body: str = "", **options: Any
+) -> Read:
     status = review(
         ReviewOptions(**{"base": "main", "head": "change", "title": title, "body": body} | options)
     )
@@ -315,7 +317,7 @@ def test_without_a_title_the_newest_message_is_read(
 ) -> None:
     rename_a_model(history)
     history.git("commit", "--quiet", "--amend", "--message", "feat: it\n\nBREAKING CHANGE: another name")
-    found = read(capsys, title=None)  # type: ignore[arg-type]
+    found = read(capsys, title=None)
     assert found.status == 0
     assert "announced by `BREAKING CHANGE:`" in found.said["breaking changes"]
 

@@ -291,7 +291,8 @@ def test_a_stage_says_all_that_it_has_to_say(
         text = path.read_text(encoding="utf-8")
         assert good in text
         path.write_text(text.replace(good, bad, 1), encoding="utf-8")
-    subprocess.run("git init -q && git add .", shell=True, cwd=tmp_path, check=True)
+    for words in ("init --quiet", "add ."):
+        subprocess.run(["git", *words.split()], cwd=tmp_path, check=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "MAKE"))}
     done = subprocess.run(
         [*MAKE, f"ci-{stage}"], cwd=tmp_path, env=kept, capture_output=True, text=True, check=False
