@@ -118,13 +118,16 @@ class StateDir:
         self._gateway_note = self.gateway / "gateway.json"
 
     def create(self) -> None:
-        """Make the directories, for their owner alone; raises OSError."""
+        """Make the directories, for their owner alone; raises OSError.
+
+        One that was there before is somebody's own, and keeps its mode: each file is for its owner anyway.
+        """
+        is_ours = not self.path.is_dir()
         for folder in (self.path, self.gateway, self.workers):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        ignore = self.path / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="ascii")
+        if is_ours:
+            self.path.chmod(0o700)  # mkdir's own mode is subject to the umask
+            (self.path / ".gitignore").write_text("*\n", encoding="ascii")
 
     # -- which bytes may be served
 

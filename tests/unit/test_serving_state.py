@@ -58,6 +58,18 @@ def state(tmp_path: Path) -> StateDir:
     return state
 
 
+def test_a_directory_that_was_there_keeps_its_mode_and_what_is_in_it_is_private(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    state = StateDir(tmp_path)
+    state.create()
+    state.keep_verified(b"a", by="reload")
+    state.note_worker(worker_note())
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert not (tmp_path / ".gitignore").exists()
+    for path in tmp_path.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0
+
+
 def test_what_is_written_is_read_and_is_for_its_owner_alone(state: StateDir) -> None:
     worker, gateway = worker_note(groups=3, connections=2, generation=4), gateway_note(master=7, restarts=1)
     state.note_worker(worker)
