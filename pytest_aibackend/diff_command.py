@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from pytest_aibackend.diff.changes import ChangeClass
 from pytest_aibackend.diff.compare import compare
@@ -14,9 +13,7 @@ from pytest_aibackend.diff.git import GitError, Repository, Revision
 from pytest_aibackend.diff.reading import Side, UnreadableError, read_bytes, read_path, read_revision
 from pytest_aibackend.sources.yaml_text import MAX_BYTES
 
-__all__ = ["FORMATS", "DiffOptions", "run"]
-
-FORMATS: Final = ("text", "json", "markdown")
+__all__ = ["DiffOptions", "run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import yaml
 
-from pytest_aibackend.sources.json_schema import SCHEMAS, schema_of
+from pytest_aibackend.sources.json_schema import schema_of
+from pytest_aibackend.sources.source_file import MODELS
 
 __all__ = ["EXAMPLES", "complete_example", "examples_of", "render"]
 
@@ -57,7 +58,7 @@ _SHOWN: Final = 60
 def render() -> str:
     """Return the page as Markdown, the same text for the same models."""
     lines = [_INTRODUCTION]
-    for role in SCHEMAS:
+    for role in MODELS:
         lines += [f"## {role}.yaml", "", "```yaml", complete_example(role).rstrip(), "```", ""]
         for name, (home, _) in EXAMPLES.items():
             if home == role:
@@ -121,7 +122,7 @@ def _schema(role: str) -> dict[str, Any]:
 
 def _definition(name: str, role: str) -> dict[str, Any]:
     schema = _schema(role)
-    found: dict[str, Any] = schema if SCHEMAS[role].__name__ == name else schema["$defs"][name]
+    found: dict[str, Any] = schema if MODELS[role].__name__ == name else schema["$defs"][name]
     return found
 
 

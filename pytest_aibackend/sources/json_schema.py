@@ -13,16 +13,15 @@ from typing import Any, Final
 from pytest_aibackend.sources.meanings import meaning_of
 from pytest_aibackend.sources.source_file import MODELS
 
-__all__ = ["SCHEMAS", "export", "schema_of"]
+__all__ = ["export", "schema_of"]
 
-SCHEMAS: Final = MODELS
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _FREE_KEYS: Final[dict[str, Any]] = {"^x-": True}  # notes of the file's owner
 
 
 def schema_of(role: str) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of one source file. Raises KeyError for another role."""
-    model = SCHEMAS[role]
+    model = MODELS[role]
     schema = model.model_json_schema()
     definitions: dict[str, Any] = schema.get("$defs", {})
     for name, definition in (*definitions.items(), (model.__name__, schema)):
@@ -43,7 +42,7 @@ def export(output_dir: Path) -> list[Path]:
     """Write the schemas of all source files, the same bytes each time; return the files. Raises OSError."""
     output_dir.mkdir(parents=True, exist_ok=True)
     written = []
-    for role in SCHEMAS:
+    for role in MODELS:
         path = output_dir / f"{role}.schema.json"
         path.write_text(json.dumps(schema_of(role), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         written.append(path)

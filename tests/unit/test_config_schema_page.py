@@ -16,8 +16,8 @@ from pytest_aibackend.findings import Finding
 from pytest_aibackend.sources import models
 from pytest_aibackend.sources.backend import Backend, load_backend
 from pytest_aibackend.sources.documentation import EXAMPLES, examples_of
-from pytest_aibackend.sources.json_schema import SCHEMAS
 from pytest_aibackend.sources.meanings import MEANINGS, NO_EFFECT, meaning_of
+from pytest_aibackend.sources.source_file import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "CONFIG-SCHEMA.md"
@@ -64,13 +64,13 @@ def test_every_field_has_an_example_and_a_meaning(name: str) -> None:
 
 
 def test_examples_load(written: Backend) -> None:
-    assert set(examples_on_the_page()) == set(SCHEMAS)
+    assert set(examples_on_the_page()) == set(MODELS)
     found: list[Finding] = [
-        *(each for role in SCHEMAS for each in written.load_findings(role)),
-        *(each for role in SCHEMAS for each in written.schema_findings(role)),
+        *(each for role in MODELS for each in written.load_findings(role)),
+        *(each for role in MODELS for each in written.schema_findings(role)),
     ]
     assert found == []
-    assert written.is_loaded(*SCHEMAS)
+    assert written.is_loaded(*MODELS)
 
 
 def test_examples_pass_the_checks_but_for_what_has_no_effect(

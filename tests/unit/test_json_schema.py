@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 
 from pytest_aibackend.findings import Severity
 from pytest_aibackend.sources import yaml_text
-from pytest_aibackend.sources.json_schema import SCHEMAS, export, schema_of
+from pytest_aibackend.sources.json_schema import export, schema_of
 from pytest_aibackend.sources.schema import check_against
+from pytest_aibackend.sources.source_file import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "config" / "schemas"
@@ -75,7 +76,7 @@ def schema_errors(role: str, data: Any) -> list[str]:
 
 
 def model_errors(role: str, data: Any) -> list[str]:
-    found = check_against(SCHEMAS[role], role, data).problems
+    found = check_against(MODELS[role], role, data).problems
     return [problem.message for _, problem in found if problem.severity is not Severity.WARNING]
 
 
@@ -91,19 +92,19 @@ def test_the_same_bytes_each_time(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("role", SCHEMAS)
+@pytest.mark.parametrize("role", MODELS)
 def test_is_a_json_schema(role: str) -> None:
     Draft202012Validator.check_schema(schema_of(role))
 
 
 @pytest.mark.parametrize("directory", ["config", "examples/embedded"])
-@pytest.mark.parametrize("role", SCHEMAS)
+@pytest.mark.parametrize("role", MODELS)
 def test_our_own_sources_are_valid(directory: str, role: str) -> None:
     raw = (ROOT / directory / f"{role}.yaml").read_bytes()
     assert schema_errors(role, json.loads(json.dumps(data_of(raw), default=str))) == []
 
 
-@pytest.mark.parametrize("role", SCHEMAS)
+@pytest.mark.parametrize("role", MODELS)
 def test_shipped_sources_name_their_schema(role: str) -> None:
     first = (ROOT / "config" / f"{role}.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == f"# yaml-language-server: $schema=schemas/{role}.schema.json"
