@@ -8,7 +8,7 @@ keeps its extra keys instead of forbidding them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -299,10 +299,15 @@ class PortsFile(Source):
     notes: Any = None
 
 
+_LONGEST_NAME: Final = 255  # bytes, in the usual file systems
+
+
 def _usable(path: str) -> str:
-    """Refuse what the system can take for no path: with a NUL in it, or at the home of nobody."""
+    """Refuse what the system can take for no path: a NUL, a name too long, or the home of nobody."""
     if "\0" in path:
         raise ValueError("a path holds no NUL")
+    if any(len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for name in path.split("/")):
+        raise ValueError(f"a name in a path has at most {_LONGEST_NAME} bytes")
     try:
         Path(path).expanduser()
     except RuntimeError as error:

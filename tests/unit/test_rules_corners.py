@@ -68,6 +68,7 @@ URL = "url: http://127.0.0.1:4000"
         (PORTS, "port: 4000", "port: 4005", ("gateway-url", "4005")),
         (GATEWAY, URL, "path: ~nobody-here/x.yaml", ("wrong-format", "deploy.path is '~nobody-here/x.yaml'")),
         (GATEWAY, URL, 'state_dir: "a\\0b"', ("wrong-format", "deploy.state_dir is 'a\\x00b'")),
+        (GATEWAY, URL, f"state_dir: /a/{'ä' * 128}", ("wrong-format", "deploy.state_dir")),
         (GATEWAY, URL, "backup_dir: ~nobody-here/b", ("wrong-format", "deploy.backup_dir")),
         (GATEWAY, URL, "service: {pidfile: ~nobody-here/p}", ("wrong-format", "deploy.service.pidfile")),
         (PROVIDERS, "http://127.0.0.1:8001", "http://[::1", ("malformed-url", "brackets")),
