@@ -97,7 +97,7 @@ def _sides(options: DiffOptions) -> tuple[Side, Side]:
 def _side(text: str, options: DiffOptions) -> Side:
     """Read what one argument names: a path, `-`, REVISION:PATH or a revision."""
     if text == "-":
-        return read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
+        return read_bytes(_standard_input(), "<stdin>")
     path = Path(text)
     if path.exists():
         if not text.startswith((".", "/")) and "/" not in text and _found(text, options) is not None:
@@ -112,6 +112,15 @@ def _side(text: str, options: DiffOptions) -> Side:
         there = Path(inside) if is_from_here else revision.repository.root / inside
         return read_revision(revision, there if inside else options.config)
     return read_revision(_revision(text, options), options.config)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # as with `<&-`
+        raise _UsageError("standard input is closed; name another side")
+    try:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _UsageError(f"standard input cannot be read: {error.strerror}") from error
 
 
 def _found(text: str, options: DiffOptions) -> Revision | None:

@@ -15,6 +15,7 @@ from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.planned import meaning_of_backend
 from pytest_aibackend.findings import Finding, Location
 from pytest_aibackend.litellm.lint.document import LintDocument
+from pytest_aibackend.litellm.lint.includes import read_file
 from pytest_aibackend.sources.backend import FILES, Backend, load_backend
 
 __all__ = ["Side", "UnreadableError", "read_bytes", "read_path", "read_revision", "sources_at"]
@@ -42,7 +43,7 @@ def read_path(path: Path) -> Side:
     if path.is_dir():
         return _side_of_sources(load_backend(path), str(path))
     try:
-        raw = path.read_bytes()
+        raw = read_file(str(path))
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}") from error
     return read_bytes(raw, str(path), str(path))

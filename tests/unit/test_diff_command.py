@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -162,6 +165,25 @@ def test_standard_input_is_a_side(
         given = io.TextIOWrapper(io.BytesIO(LITELLM.replace("8000", "8080").encode()))
         monkeypatch.setattr("sys.stdin", given)
         assert rules(capsys, *side) == ["deployment-moved"]
+
+
+def test_what_cannot_be_read_to_its_end_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_aibackend.litellm.lint.includes.WRITER_MS", 10)
+    monkeypatch.chdir(tmp_path)
+    Path("new.yaml").write_text(LITELLM, encoding="utf-8")
+    os.mkfifo("pipe")
+    assert "pipe cannot be read: nobody writes to this pipe" in refusal(capsys, "pipe", "new.yaml")
+    assert "/dev/zero: error: file-too-large" in refusal(capsys, "/dev/zero", "new.yaml")
+    for opened, why in {"<&-": "is closed", "0>written": "cannot be read: Bad file descriptor"}.items():
+        command = f'"$0" -m pytest_aibackend.cli diff - new.yaml {opened}'
+        done = subprocess.run(
+            ["sh", "-c", command, sys.executable], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"standard input {why}" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_lines_are_folded_and_none_ends_in_blanks(
