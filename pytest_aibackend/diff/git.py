@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["GitError", "Repository", "Revision"]
@@ -125,11 +126,10 @@ class Repository:
         return done.stdout
 
 
+@dataclass(frozen=True, slots=True)
 class Revision:
     """One commit, by the name that it was asked for."""
 
-    def __init__(self, repository: Repository, name: str, commit: str) -> None:
-        """Note what `Repository.revision` found."""
-        self.repository = repository
-        self.name = name
-        self.commit = commit
+    repository: Repository
+    name: str
+    commit: str

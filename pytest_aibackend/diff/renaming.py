@@ -15,11 +15,11 @@ from pytest_aibackend.diff.pairing import exchanged
 from pytest_aibackend.litellm.meaning import FALLBACK_KINDS
 from pytest_aibackend.litellm.words import deployments_of, section_of
 
-__all__ = ["Names", "aligned", "new_names"]
+__all__ = ["aligned"]
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class _Names:
     """New names by their old ones, as the parts of a document are to be written with them."""
 
     new: Mapping[str, str]
@@ -34,7 +34,7 @@ class Names:
         return name if name in self.kept else self.of(name)
 
 
-def new_names(old: Meaning, new: Meaning) -> dict[str, str]:
+def _new_names(old: Meaning, new: Meaning) -> dict[str, str]:
     """Return the new name of each model group or alias that leads to the same under another one."""
     groups = exchanged(_groups_of_one(old, new), _groups_of_one(new, old))
     return groups | exchanged(_aliases_of_one(old, new, groups), _aliases_of_one(new, old, {}))
@@ -42,12 +42,12 @@ def new_names(old: Meaning, new: Meaning) -> dict[str, str]:
 
 def aligned(old: Meaning, new: Meaning) -> tuple[Meaning, Meaning]:
     """Return both sides with one name for whatever only has another one."""
-    gone, kept, back = new_names(old, new), _kept(old, new), _kept(new, old)
+    gone, kept, back = _new_names(old, new), _kept(old, new), _kept(new, old)
     renamed = gone | kept | {now: was for was, now in back.items()}
     if not renamed:
         return old, new
-    before = _renamed(old, Names(gone | kept, kept))
-    after = _renamed(new, Names(back, back)) if back else new
+    before = _renamed(old, _Names(gone | kept, kept))
+    after = _renamed(new, _Names(back, back)) if back else new
     return before, replace(after, renamed=renamed, kept=frozenset(kept))
 
 
@@ -90,7 +90,7 @@ def _kept(old: Meaning, new: Meaning) -> dict[str, str]:
     }
 
 
-def _renamed(meaning: Meaning, names: Names) -> Meaning:
+def _renamed(meaning: Meaning, names: _Names) -> Meaning:
     document = dict(meaning.document)
     document["model_list"] = [
         {**entry, "model_name": names.of(entry.get("model_name"))}
@@ -111,7 +111,7 @@ def _renamed(meaning: Meaning, names: Names) -> Meaning:
     return replace(meaning, document=document, sources=sources)
 
 
-def _settings(settings: Mapping[Any, Any], names: Names) -> Iterator[tuple[Any, Any]]:
+def _settings(settings: Mapping[Any, Any], names: _Names) -> Iterator[tuple[Any, Any]]:
     for key, value in settings.items():
         if key == "model_group_alias" and isinstance(value, dict):
             yield key, {_alias(name, value[name], names): _target(value[name], names) for name in value}
@@ -121,7 +121,7 @@ def _settings(settings: Mapping[Any, Any], names: Names) -> Iterator[tuple[Any, 
             yield key, value
 
 
-def _chain(entry: Any, names: Names) -> Any:
+def _chain(entry: Any, names: _Names) -> Any:
     """Return one entry of fallbacks: a name with its targets, or one of those that stand for every name."""
     if not isinstance(entry, dict) or isinstance(entry.get("model"), str):
         return _target(entry, names)
@@ -133,13 +133,13 @@ def _chain(entry: Any, names: Names) -> Any:
     }
 
 
-def _alias(name: Any, target: Any, names: Names) -> Any:
+def _alias(name: Any, target: Any, names: _Names) -> Any:
     """Return the name of an alias; what LiteLLM does not read as one keeps its own."""
     is_read = isinstance(target.get("model") if isinstance(target, dict) else target, str)
     return names.of(name) if is_read else name
 
 
-def _target(target: Any, names: Names) -> Any:
+def _target(target: Any, names: _Names) -> Any:
     if isinstance(target, dict) and "model" in target:
         return {**target, "model": names.of(target["model"])}
     return names.of(target)

@@ -213,7 +213,6 @@ CASES: dict[str, tuple[Callable[[Config], None], Callable[[Config], None]]] = {
     "deploy-setting-changed": (NOTHING, setting("gateway", "deploy", "retention", "recent", to=3)),
 }
 SEEN = {rule: name for name in CASES for rule in (name, change_rules()[name].opposite)}
-# What else of the shipped configuration changes when this does; a rule without an entry speaks alone.
 UPDATE = os.environ.get("UPDATE_EXAMPLES") == "1"
 EXPECTED = ROOT / "tests" / "examples" / "diff" / "expected.txt"
 
