@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding, Severity, sort_findings
 from pytest_aibackend.live import Seen
 from pytest_aibackend.probes.observations import Listener, Observations, PortObservation

@@ -49,7 +49,6 @@ def try_out(imported: Imported, origin: str) -> Trial:
 
 def check(directory: Path) -> list[tuple[int, Finding]]:
     """Return what the offline checks find in a directory, each finding with the number of its check."""
-    import pytest_aibackend.rules  # noqa: F401 # registers them
     from pytest_aibackend.rules.registry import GROUPS, evaluate
 
     results = evaluate(load_backend(directory))

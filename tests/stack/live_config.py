@@ -13,7 +13,6 @@ from typing import Any
 
 import yaml
 
-import pytest_aibackend.rules  # noqa: F401  # registers the rules
 from pytest_aibackend.findings import Finding
 from pytest_aibackend.live import observe
 from pytest_aibackend.probes.observations import Observations

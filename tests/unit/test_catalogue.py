@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.reporting.catalogue import render
 from pytest_aibackend.rules.registry import GROUPS, RULES
 

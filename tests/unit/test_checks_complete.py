@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.checklist import CHECKS
 from pytest_aibackend.rules.registry import GROUPS, RULES
 from pytest_aibackend.sources.backend import FILES

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding
 from pytest_aibackend.rules.registry import evaluate
 from pytest_aibackend.sources.backend import load_backend

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import pytest_aibackend.rules  # noqa: F401 # registers the rules
 from pytest_aibackend.findings import Finding, sort_findings
 from pytest_aibackend.litellm.generate import render
 from pytest_aibackend.rules.registry import GROUPS, RULES, evaluate
