@@ -77,7 +77,7 @@ class Gateway:
         settings = {"master_key": "os.environ/LITELLM_MASTER_KEY"}
         text = yaml.safe_dump({"model_list": listed, "general_settings": settings})
         (self.outside / "litellm-unified.yaml").write_text(text)
-        self.manager.own(self.outside)
+        self.manager.own(self.outside / "litellm-unified.yaml")
 
     def approve(self) -> None:
         self.manager.python(APPROVE, self.inside)
