@@ -34,6 +34,9 @@ STAGES := ci-yaml ci-quality ci-schema ci-secrets ci-docs ci-generated ci-compre
 REPORT := build/ci
 COMPLETE := pytest_aibackend/sources/*,pytest_aibackend/rules/*,pytest_aibackend/litellm/*,pytest_aibackend/deploy/*
 SOAK_ROUNDS ?= 1
+# In seconds: a test that hangs fails, and says where.
+TEST_WITHIN := 300
+SOAK_WITHIN := 3600
 ARGS ?=
 
 # What is installed must come from here, whatever the caller's shell has activated.
@@ -51,8 +54,8 @@ demo: $(VENV)/.stack
 # The tests with real services wait a good deal: three files at a time, each with services of its own.
 test: $(VENV)/.dev
 	@status=0; \
-	$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
-	$(BIN)/pytest tests/stack -n 3 --dist loadfile $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests --ignore=tests/stack -n 2 --timeout=$(TEST_WITHIN) $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests/stack -n 3 --dist loadfile --timeout=$(TEST_WITHIN) $(ARGS) || status=$$?; \
 	exit $$status
 
 # Under coverage a test may take twice as long. Processes that the tests start are measured, too; what a killed one
@@ -60,8 +63,8 @@ test: $(VENV)/.dev
 coverage: $(VENV)/.dev
 	@rm -f .coverage .coverage.*
 	@status=0; \
-	$(BIN)/coverage run -m pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
-	$(BIN)/coverage run -m pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	$(BIN)/coverage run -m pytest tests --ignore=tests/stack -n 2 --timeout=$(SOAK_WITHIN) $(ARGS) || status=$$?; \
+	$(BIN)/coverage run -m pytest tests/stack -n 2 --dist loadfile --timeout=$(SOAK_WITHIN) $(ARGS) || status=$$?; \
 	$(BIN)/python -W "ignore:Data file" -W "ignore:Couldn't use data file" -m coverage combine --quiet || status=$$?; \
 	rm -f .coverage.*; \
 	$(BIN)/coverage report; \
@@ -106,10 +109,10 @@ bench: $(VENV)/.dev
 soak: export AIBACKEND_SOAK = 1
 soak: $(VENV)/.dev
 	@status=0; \
-	$(BIN)/pytest tests --ignore=tests/stack -n 2 $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests --ignore=tests/stack -n 2 --timeout=$(SOAK_WITHIN) $(ARGS) || status=$$?; \
 	for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "soak: round $$round of $(SOAK_ROUNDS)"; \
-		$(BIN)/pytest tests/stack -n 2 --dist loadfile $(ARGS) || status=$$?; \
+		$(BIN)/pytest tests/stack -n 2 --dist loadfile --timeout=$(SOAK_WITHIN) $(ARGS) || status=$$?; \
 	done; \
 	exit $$status
 

@@ -3,7 +3,7 @@
 Runs that wait for nobody are compared by their processor time, the least of several rounds: what else the
 machine does would blur the clock. Where services are asked, the clock counts.
 
-Usage: python benchmarks/run.py [--quick] [plugin|shipped|fleet|lint|live|reload ...]
+Usage: python benchmarks/run.py [--quick] [plugin|shipped|fleet|lint|growth|live|reload ...]
 """
 
 from __future__ import annotations
@@ -130,6 +130,46 @@ def lint(work: Path, rounds: int) -> list[Row]:
     return rows
 
 
+def growth(work: Path, rounds: int) -> list[Row]:
+    """The other commands that read or write a whole configuration: eight times as much against once."""
+    few, many = 1_000, 8_000
+    aibackend = ["-m", "pytest_aibackend.cli"]
+    costs: dict[str, dict[int, float]] = {}
+    for models in (10, few, many):  # the first compiles
+        fleet = write_fleet(work / f"growth-{models}", models // MODELS_EACH)
+        config = write_config(work / f"growth-{models}.yaml", models)
+        changed = work / f"growth-{models}-changed.yaml"
+        changed.write_text(
+            config.read_text(encoding="utf-8").replace("rpm: 100", "rpm: 50"), encoding="utf-8"
+        )
+        for number in range(max(1, rounds // 5)):
+            output = str(work / f"growth-{models}-{number}")
+            commands = {
+                "generate": ["--config", str(fleet)],
+                "graph": ["--config", str(fleet), "--format", "html"],
+                "diff": [str(config), str(changed)],
+                "import": [str(config), "--output", output],
+            }
+            for command, arguments in commands.items():
+                run = run_python([*aibackend, command, *arguments], work)
+                if run.status:
+                    raise SystemExit(f"benchmarks: the run to be measured went wrong:\n{run.output[-3000:]}")
+                cost = costs.setdefault(command, {})
+                cost[models] = min(run.cpu_s, cost.get(models, run.cpu_s))
+    return [
+        Row(
+            what=f"aibackend {command}, {many:,} models",
+            figure=(
+                f"{cost[many] / cost[few]:.1f} times as long as {few:,} "
+                f"({cost[many]:.2f} s against {cost[few]:.2f} s)"
+            ),
+            budget="linear",
+            kept=cost[many] <= 1.3 * many / few * cost[few],
+        )
+        for command, cost in costs.items()
+    ]
+
+
 def live(work: Path, rounds: int) -> list[Row]:
     """500 endpoints, half of them dead: the time over the same run without asking anybody."""
     with endpoints(alive=250, silent=125, refusing=125) as ports:
@@ -185,6 +225,7 @@ PARTS: dict[str, Callable[[Path, int], list[Row]]] = {
     "shipped": shipped,
     "fleet": fleet,
     "lint": lint,
+    "growth": growth,
     "live": live,
     "reload": reload,
 }

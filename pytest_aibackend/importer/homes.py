@@ -106,18 +106,20 @@ def _plain_url(base: Any, kind: str) -> str:
 
 def name_homes(homes: list[Home]) -> dict[Home, str]:
     """Give each provider a name: of its kind on this machine, of its host elsewhere; the same each time."""
-    wanted = {home: _stem(home) for home in homes}
-    names: dict[Home, str] = {}
-    for home, stem in wanted.items():
-        alike = [other for other in wanted if wanted[other] == stem]
-        is_told_by_port = len(alike) > 1 and len({_port(other) for other in alike}) == len(alike)
-        first = f"{stem}_{_port(home)}" if is_told_by_port else stem
-        name, number = first, 1
-        while name in names.values():
-            number += 1
-            name = f"{first}_{number}"
-        names[home] = name
-    return names
+    wanted = {home: (_stem(home), _port(home)) for home in homes}
+    ports: dict[str, list[int]] = {}  # of each stem
+    for stem, port in wanted.values():
+        ports.setdefault(stem, []).append(port)
+    told_by_port = {stem for stem, alike in ports.items() if 1 < len(alike) == len(set(alike))}
+    names: dict[str, Home] = {}
+    numbers: dict[str, int] = {}  # the last one tried, for each name that was wanted more than once
+    for home, (stem, port) in wanted.items():
+        name = first = f"{stem}_{port}" if stem in told_by_port else stem
+        while name in names:
+            numbers[first] = numbers.get(first, 1) + 1
+            name = f"{first}_{numbers[first]}"
+        names[name] = home
+    return {home: name for name, home in names.items()}
 
 
 def _stem(home: Home) -> str:

@@ -132,7 +132,7 @@ def hosts() -> list[psutil.Process]:
     return [child for child in children if "canary.py" in " ".join(child.cmdline())]
 
 
-def test_a_good_candidate_boots_and_a_second_one_much_sooner(warm: Warm) -> None:
+def test_a_good_candidate_boots_and_a_second_one_in_the_same_process(warm: Warm) -> None:
     assert warm.cold.problems == ()
     assert warm.cold.ok
     assert (warm.cold.groups, warm.cold.deployments) == (1, 1)
@@ -146,10 +146,11 @@ def test_a_good_candidate_boots_and_a_second_one_much_sooner(warm: Warm) -> None
         router_settings={"model_group_alias": {"c": "b", "d": {"model": "a", "hidden": True}}},
         litellm_settings={"callbacks": ["good.handler"]},
     )
+    (host,) = hosts()
     result = warm.try_out(more)
+    assert hosts() == [host]  # LiteLLM, whose import takes seconds, is loaded once
     assert result.problems == ()
     assert (result.groups, result.deployments) == (5, 6)
-    assert result.seconds < warm.cold.seconds / 3
     assert not warm.ollama_started.exists()
 
 
