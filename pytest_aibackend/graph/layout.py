@@ -7,6 +7,7 @@ a reader looks for is order: a model group beside its deployments, those of a pr
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -213,16 +214,19 @@ def _lanes(
     for edges in graph.fallbacks.values():
         for edge in edges:
             reach[edge.target].append(starts[edge.id])
-    taken: list[list[tuple[float, float]]] = []
+    taken: list[list[tuple[float, float]]] = []  # of each lane, from the top down; none touches another
     lanes: dict[str, int] = {}
     for target, heights in sorted(reach.items(), key=lambda item: (max(item[1]) - min(item[1]), item[1][0])):
         low, high = min(heights) - 6, max(heights) + 6
-        free = (
-            lane for lane, some in enumerate(taken) if all(high < begin or end < low for begin, end in some)
-        )
+        free = (lane for lane, some in enumerate(taken) if _is_free(some, low, high))
         lane = next(free, len(taken))
         if lane == len(taken):
             taken.append([])
-        taken[lane].append((low, high))
+        insort(taken[lane], (low, high))
         lanes[target] = lane
     return lanes, len(taken)
+
+
+def _is_free(taken: Sequence[tuple[float, float]], low: float, high: float) -> bool:
+    place = bisect(taken, (low, high))
+    return (place == 0 or taken[place - 1][1] < low) and (place == len(taken) or high < taken[place][0])
