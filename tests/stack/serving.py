@@ -8,7 +8,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import psutil
 import yaml
 
 from pytest_aibackend.serving.state import GatewayNote, StateDir, WorkerNote, WorkerState, sha256
-from tests.fakes.gateway import free_port
+from tests.fakes.ports import free_port
+from tests.waiting import wait_until
 
 # With the last, `make coverage` measures the gateway's processes, too.
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_CONFIG")
@@ -181,10 +181,10 @@ class Served:
 
     def wait(self, true: Callable[[], object], what: str, within_s: float = 60.0) -> None:
         """Wait until something is so; fails with the end of the log."""
-        deadline = time.monotonic() + within_s
-        while not true():
-            assert time.monotonic() < deadline, f"not in time: {what}\n{self.tail()}"
-            time.sleep(0.05)
+        try:
+            wait_until(true, within_s)
+        except AssertionError:
+            raise AssertionError(f"not in time: {what}\n{self.tail()}") from None
 
     def answer(self) -> str:
         """Return what a chat is answered with, over a connection of its own."""

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from tests.fakes.gateway import free_port
 from tests.fakes.openai_server import RecordingServer
+from tests.fakes.ports import free_port
 from tests.stack.systemd import ROOT, Manager
 
 __all__ = ["KEY", "UNIT", "Gateway", "write_environment"]

@@ -25,7 +25,7 @@ from pytest_aibackend.deploy.canary import client as canary_client
 from pytest_aibackend.deploy.canary.client import Canary, CanaryResult, find_litellm
 from tests.fakes.openai_server import RecordingServer
 from tests.fakes.real import ValkeyServer, valkey_server
-from tests.stack.embedded import wait_until
+from tests.waiting import wait_until
 
 KEY = "sk-the-master-key-of-this-test-1"
 # With the last, what LiteLLM's own process runs is measured too, by `make coverage`.
@@ -469,7 +469,7 @@ def test_nothing_outlives_its_client(phase: str, number: int, beside: Path, tmp_
         family = psutil.Process(client.pid).children(recursive=True)
         assert len(family) >= {"loading": 1, "booting": 3}[phase]
         client.send_signal(number)
-        client.wait(20)
+        client.wait(60)
         wait_until(lambda: not [each for each in family if is_running(each)])
         wait_until(lambda: not [*tmp_path.iterdir()])
     finally:

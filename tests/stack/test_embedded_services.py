@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from pytest_aibackend.stack.state import StateDir
-from tests.stack.embedded import EmbeddedStack, processes_of, run_stack
+from tests.stack.embedded import EmbeddedStack, files_in, processes_of, run_stack
 
 
 def ask(stack: EmbeddedStack, model: str, question: str) -> httpx.Response:
@@ -82,11 +82,8 @@ def test_state_is_private_and_the_key_is_in_one_file_only(embedded_stack: Embedd
 
     assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
     assert stat.S_IMODE(directory.key_file.stat().st_mode) == 0o600
-    holders = [
-        path.name
-        for path in directory.path.rglob("*")
-        if path.is_file() and embedded_stack.key.encode() in path.read_bytes()
-    ]
+    key = embedded_stack.key.encode()
+    holders = [path.name for path, raw in files_in(directory.path).items() if key in raw]
     assert holders == [directory.key_file.name]
     for process in processes_of(embedded_stack.config_dir):
         assert embedded_stack.key not in " ".join(process.cmdline())

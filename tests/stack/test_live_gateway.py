@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.fakes import hostile
-from tests.fakes.gateway import Gateway, free_port, litellm_gateway
+from tests.fakes.gateway import Gateway, litellm_gateway
+from tests.fakes.ports import free_port
 from tests.fakes.server import as_json
 from tests.fakes.vllm import VllmServer
 from tests.stack.live_config import Judged, StandInGateway, judge, run_checks, write_config

@@ -17,7 +17,7 @@ import pytest
 from pytest_aibackend.live import Seen
 from pytest_aibackend.probes.observations import Listener
 from pytest_aibackend.rules.registry import LiveBackend
-from tests.fakes.gateway import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.real import valkey_server
 from tests.stack.live_config import Judged, judge, judge_seen, redis_gateway, run_checks, write_config
 

@@ -12,8 +12,8 @@ import pytest
 from pytest_aibackend.probes.observations import State
 from pytest_aibackend.rules import provider_health
 from tests.fakes import hostile
-from tests.fakes.gateway import free_port
 from tests.fakes.ollama import OllamaServer
+from tests.fakes.ports import free_port
 from tests.fakes.real import llama_server, valkey_server
 from tests.fakes.server import Received, Reply, as_json
 from tests.fakes.vllm import VllmServer

@@ -29,7 +29,7 @@ def fleet() -> Iterator[dict[str, list[int]]]:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
     finally:
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def _ollama(name: str, url: str) -> ProviderTarget:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.gateway import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.real import valkey_server
 from tests.stack.forked_reload import ForkedReloads
 from tests.stack.reloading import Deployment, deployment

@@ -16,7 +16,8 @@ from pytest_aibackend.litellm.generate import render
 from pytest_aibackend.serving.state import sha256
 from pytest_aibackend.sources.backend import load_backend
 from tests.stack.forked_reload import ForkedReloads
-from tests.stack.reloading import Deployment, deployment, wait_for
+from tests.stack.reloading import Deployment, deployment
+from tests.waiting import wait_until
 
 MOMENTS = 200 if os.environ.get("AIBACKEND_SOAK") else 20
 
@@ -148,7 +149,7 @@ def test_interrupted_at_every_act(site: Deployment, reloads: ForkedReloads) -> N
             assert site.deployed_sha256() == change.old
             assert number.name in document["reason"]
         assert site.leftovers() == []
-        wait_for(lambda: site.served_sha256() == site.deployed_sha256())
+        wait_until(lambda: site.served_sha256() == site.deployed_sha256())
         if act > total:
             break
     assert seen == {0, 3, 128 + signal.SIGTERM, 128 + signal.SIGINT}

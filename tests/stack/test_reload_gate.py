@@ -13,7 +13,8 @@ from pytest_aibackend.deploy import gate
 from pytest_aibackend.litellm.generate import render
 from pytest_aibackend.serving.state import process_start
 from pytest_aibackend.sources.backend import load_backend
-from tests.stack.reloading import Deployment, deployment, wait_for
+from tests.stack.reloading import Deployment, deployment
+from tests.waiting import wait_until
 
 HOSTILE = {
     "conftest.py": "import pytest\n\ndef pytest_collection_modifyitems(items): items.clear()\n",
@@ -148,4 +149,4 @@ def test_a_run_that_hangs_closes_it_and_is_ended(
     assert time.monotonic() - began < 20
     assert verdict.describe() == "the checks took longer than 0.5 s"
     child = int((tmp_path / "pid").read_text())
-    wait_for(lambda: process_start(child) == 0)  # its children are ended, too
+    wait_until(lambda: process_start(child) == 0)  # its children are ended, too

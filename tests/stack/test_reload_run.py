@@ -17,8 +17,10 @@ import pytest
 from pytest_aibackend.deploy.site import master_key
 from pytest_aibackend.litellm.command import generate
 from pytest_aibackend.serving.state import sha256
+from tests.stack.embedded import files_in
 from tests.stack.forked_reload import ForkedReloads
-from tests.stack.reloading import COMMAND, KEY, Deployment, deployment, environment, wait_for
+from tests.stack.reloading import COMMAND, KEY, Deployment, deployment, environment
+from tests.waiting import wait_until
 
 CLI = COMMAND[:-1]
 
@@ -377,7 +379,7 @@ def test_the_second_exits_5_at_once_or_waits(running: Deployment) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for((running.state.path / "journal.json").exists)
+    wait_until((running.state.path / "journal.json").exists)
     second = running.reload("--json")
     assert (second.status, second.document["outcome"]) == (5, "locked"), second
     assert f"aibackend reload, pid {first.pid} of " in second.err
@@ -447,7 +449,7 @@ def test_history_is_shown_and_holds_no_secret(running: Deployment, reloads: Fork
     )
     replaced = running.reload()
     assert replaced.status == 0, replaced
-    everything = [path.read_text() for path in running.state.path.rglob("*") if path.is_file()]
+    everything = [raw.decode() for raw in files_in(running.state.path).values()]
     for text in (str(refused), replaced.out, replaced.err, *everything):
         assert secret not in text
         assert KEY not in text
@@ -494,7 +496,7 @@ def test_interrupted_in_the_gate(running: Deployment) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for((running.state.path / "staging").exists)
+    wait_until((running.state.path / "staging").exists)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said

@@ -256,7 +256,7 @@ def test_a_stop_lets_streams_end_and_a_start_does_without_the_file(gateway: Serv
         gateway.process.terminate()
         lines = [line for line in stream.iter_lines() if line]
     assert lines[-1] == "data: [DONE]"
-    assert gateway.process.wait(20) == 0
+    assert gateway.process.wait(60) == 0
     assert gateway.processes() == []
     assert not gateway.pidfile.exists()
     assert gateway.state.gateway_note() is None

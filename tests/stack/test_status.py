@@ -23,7 +23,8 @@ from pytest_aibackend.serving.state import WorkerState
 from pytest_aibackend.sources.backend import load_backend
 from tests.fakes.notes import Sleepers, sleepers
 from tests.stack.live_config import StandInGateway, run_checks
-from tests.stack.reloading import KEY, Deployment, deployment, environment, wait_for
+from tests.stack.reloading import KEY, Deployment, deployment, environment
+from tests.waiting import wait_until
 
 READY = WorkerState.READY
 
@@ -170,7 +171,7 @@ def test_a_real_gateway_and_a_file_copied_over_the_deployed_one(tmp_path: Path) 
 
             assert good.serving.gateway is not None
             os.kill(good.serving.gateway.pid, signal.SIGHUP)
-            wait_for(lambda: refusal(collect(site.dir)))
+            wait_until(lambda: refusal(collect(site.dir)))
             checked = run_checks(site.dir, checks=(8,), env={"LITELLM_MASTER_KEY": KEY})
             assert "gateway-serves-other-file" in checked.rules(8)
 

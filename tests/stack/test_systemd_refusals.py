@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from tests.stack.embedded import wait_until
 from tests.stack.systemd import HOME, Manager, user_manager
 from tests.stack.systemd_gateway import UNIT, Gateway
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

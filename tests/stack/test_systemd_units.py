@@ -12,9 +12,9 @@ from typing import Final
 
 import pytest
 
-from tests.stack.embedded import wait_until
 from tests.stack.systemd import HOME, ROOT, USER, Manager, system_manager, user_manager
 from tests.stack.systemd_gateway import KEY, UNIT, Gateway, write_environment
+from tests.waiting import wait_until
 
 UNITS: Final = ROOT / "deploy" / "systemd"
 

@@ -20,7 +20,8 @@ import pytest
 import yaml
 
 from pytest_aibackend.deploy.lock import exclusive
-from tests.stack.reloading import Deployment, deployment, environment, wait_for
+from tests.stack.reloading import Deployment, deployment, environment
+from tests.waiting import wait_until
 
 WITHIN_S = 30.0
 STILL_S = 2.0  # longer than a watch takes to notice a change
@@ -85,7 +86,7 @@ class Watch:
         children = self.children()
         self.process.send_signal(number)
         status = self.process.wait(WITHIN_S)
-        _, alive = psutil.wait_procs(children, timeout=5)
+        _, alive = psutil.wait_procs(children, timeout=WITHIN_S)
         assert alive == []
         return status
 
@@ -274,7 +275,7 @@ def test_a_signal_during_a_reload_leaves_the_old_or_the_new(site: Deployment, nu
     with watching(site, "--verify-within", "3") as watch:
         watch.read_until("unchanged after")
         site.serve("alpha", "fault-unready")
-        wait_for(lambda: site.served_sha256() != before)
+        wait_until(lambda: site.served_sha256() != before)
         watch.process.send_signal(number)
         # A terminal that goes away stops no deployment; this one fails for itself.
         ended = watch.read_until("ended by")
@@ -282,7 +283,7 @@ def test_a_signal_during_a_reload_leaves_the_old_or_the_new(site: Deployment, nu
         assert ("interrupted by SIGTERM" in ended) == (number is signal.SIGTERM)
         assert watch.process.wait(WITHIN_S) == 0
     assert site.deployed_sha256() == before
-    wait_for(lambda: site.served_sha256() == before)
+    wait_until(lambda: site.served_sha256() == before)
     assert site.leftovers() == []
 
 

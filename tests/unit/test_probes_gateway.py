@@ -153,8 +153,8 @@ def test_workers_that_disagree_and_a_gateway_without_a_key() -> None:
 def test_what_is_no_gateway() -> None:
     with OllamaServer() as ollama, hostile.html_page() as page, hostile.never_answers() as silent:
         told = {
-            "ollama": probe(ollama.url, timeout_s=1),
-            "page": probe(page.url, timeout_s=1),
+            "ollama": probe(ollama.url),
+            "page": probe(page.url),
             "silent": probe(silent.url, timeout_s=0.5, completions=True, expected_groups=("a",)),
             "closed": probe("http://127.0.0.1:9"),
             "bad": probe("127.0.0.1:4000"),

@@ -8,7 +8,7 @@ import socket
 import psutil
 
 from pytest_aibackend.probes import PortTarget, ProbeTargets, State, run_probes
-from tests.fakes.gateway import free_port
+from tests.fakes.ports import free_port
 
 
 def test_listeners_are_named_and_silence_is_told() -> None:

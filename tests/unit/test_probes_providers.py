@@ -14,10 +14,10 @@ from tests.fakes.real import llama_server
 from tests.fakes.server import FakeServer, Received, Reply, as_json
 from tests.fakes.vllm import VllmServer
 
-TIMEOUT_S = 1.5
+TIMEOUT_S = 3.0  # where somebody does not answer; a busy machine is not that
 
 
-def probe(kind: str, url: str, *, timeout_s: float = TIMEOUT_S, **more: object) -> ProviderObservation:
+def probe(kind: str, url: str, *, timeout_s: float = 10.0, **more: object) -> ProviderObservation:
     target = ProviderTarget(name="p", type=kind, base_url=url, **more)  # type: ignore[arg-type]  # test sugar
     return run_probes(ProbeTargets(providers=(target,)), timeout_s=timeout_s).provider("p")
 
@@ -62,9 +62,9 @@ def test_ollama_that_hangs_after_its_front_page_is_a_timeout() -> None:
 
     with Hanging() as server:
         server.fail("hang")
-        seen = probe("ollama", server.url, timeout_s=0.6)
+        seen = probe("ollama", server.url, timeout_s=2.0)
         assert seen.state is State.TIMEOUT
-        assert seen.detail == "no complete answer within 0.6 s to /api/tags, though /api/version answers"
+        assert seen.detail == "no complete answer within 2 s to /api/tags, though /api/version answers"
 
 
 def test_vllm_and_its_key() -> None:
@@ -208,7 +208,7 @@ def test_every_type_survives_hostile_servers(kind: str) -> None:
     for name, (_, states) in worlds.items():
         assert seen.provider(name).state in states, seen.provider(name)
     assert seen.provider("redirect").redirect_to == "https://***@elsewhere.example/?t=***"
-    assert seen.duration_s < 3 * TIMEOUT_S
+    assert seen.duration_s < 10 * TIMEOUT_S
 
 
 def test_unreachable_in_plain_words() -> None:
@@ -275,11 +275,11 @@ def test_tls_troubles_are_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_slow_is_ok_with_a_word() -> None:
     with VllmServer() as server:
-        server.delay_s = 0.45
-        seen = probe("openai_compatible", server.url, timeout_s=0.8)
+        server.delay_s = 1.6
+        seen = probe("openai_compatible", server.url, timeout_s=3.0)
         assert seen.state is State.SLOW
         assert seen.state.is_healthy
-        assert seen.detail.startswith("it answers, but took 0.")
+        assert seen.detail.startswith("it answers, but took ")
 
 
 def test_configured_health_endpoint() -> None:

@@ -161,11 +161,11 @@ def test_strangers_and_silence() -> None:
     greeting = hostile.speaks(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     with greeting, hostile.never_answers() as silent, hostile.tls()[0] as guarded, valkey_server() as plain:
         told = {
-            "http": probe(greeting.port, timeout_s=1),
+            "http": probe(greeting.port),
             "silent": probe(silent.port, timeout_s=0.5),
             "closed": probe(9),
-            "tls-asked-plainly": probe(guarded.port, timeout_s=1),
-            "plain-asked-with-tls": probe(plain.port, ssl=True, timeout_s=1),
+            "tls-asked-plainly": probe(guarded.port),
+            "plain-asked-with-tls": probe(plain.port, ssl=True),
         }
     assert {name: (each.state, each.detail) for name, each in told.items()} == {
         "http": (State.WRONG_SERVICE, "it does not answer as Redis: it seems to be an HTTP server"),

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from pytest_aibackend.serving.state import StateDir, WorkerState
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 # uvicorn takes httptools where that is installed; LiteLLM alone does not bring it.
@@ -85,14 +85,15 @@ def start(tmp_path: Path, state: StateDir, listener: socket.socket) -> Iterator[
         }
         process = subprocess.Popen(command, env=environment, cwd=tmp_path, pass_fds=[listener.fileno()])
         started.append(process)
-        wait(lambda: (process.pid, WorkerState.READY) in {(n.pid, n.state) for n in state.worker_notes()})
+        ready = (process.pid, WorkerState.READY)
+        wait_until(lambda: ready in {(note.pid, note.state) for note in state.worker_notes()})
         return process
 
     yield run
     listener.close()  # as when the whole gateway stops: then nobody waits for successors
     for process in started:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.fixture
@@ -106,13 +107,6 @@ def connect(listener: socket.socket) -> Iterator[Connect]:
     yield connection
     for each in made:
         each.close()
-
-
-def wait(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -129,7 +123,7 @@ def test_every_connection_goes_on_with_the_successor(
 
     new = start(1, protocol)
     old.send_signal(signal.SIGTERM)
-    wait(lambda: old.pid not in {note.pid for note in state.worker_notes() if note.serves})
+    wait_until(lambda: old.pid not in {note.pid for note in state.worker_notes() if note.serves})
     for connection in (idle, fresh):
         connection.send(REQUEST)
         assert connection.answer() == (new.pid, False)
@@ -138,7 +132,7 @@ def test_every_connection_goes_on_with_the_successor(
     assert begun.answer()[0] == (new.pid if protocol == "h11" else old.pid)
     begun.send(REQUEST)
     assert begun.answer() == (new.pid, False)
-    assert old.wait(20) == 0
+    assert old.wait(60) == 0
     idle.send(REQUEST)
     assert idle.answer() == (new.pid, False)
 
@@ -153,13 +147,13 @@ def test_what_nobody_takes_is_answered_here_and_closed(
     assert waiting.answer() == (old.pid, False)
     new = start(1, protocol)
     inbox = state.workers / f"{new.pid}.sock"
-    wait(inbox.exists)
+    wait_until(inbox.exists)
     inbox.unlink()
     old.send_signal(signal.SIGTERM)
-    wait(lambda: old.pid not in {note.pid for note in state.worker_notes() if note.serves})
+    wait_until(lambda: old.pid not in {note.pid for note in state.worker_notes() if note.serves})
     waiting.send(REQUEST)
     assert waiting.answer() == (old.pid, True)
-    assert old.wait(20) == 0
+    assert old.wait(60) == 0
 
 
 def test_a_worker_that_is_one_too_many_hands_on_to_its_equals(
@@ -173,7 +167,7 @@ def test_a_worker_that_is_one_too_many_hands_on_to_its_equals(
             connection.send(REQUEST)
             assert connection.answer()[1] is False
         going.send_signal(number)
-        assert going.wait(20) == 0
+        assert going.wait(60) == 0
     for connection in connections:
         connection.send(REQUEST)
         assert connection.answer() == (other.pid, False)
@@ -187,5 +181,5 @@ def test_a_hand_over_that_goes_wrong_is_a_plain_stop(start: Start, capfd: pytest
         change="async def run(*_):\n    raise OSError('odd')\ndrain.Drain.run = run",
     )
     broken.send_signal(signal.SIGTERM)
-    assert broken.wait(20) == 0
+    assert broken.wait(60) == 0
     assert "draining went wrong, falling back to a plain stop: OSError('odd')" in capfd.readouterr().err

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from pytest_aibackend.serving.state import (
     process_start,
     sha256,
 )
+from tests.waiting import wait_until
 
 ME = os.getpid()
 JSON = st.recursive(
@@ -205,10 +205,3 @@ def test_notes_of_dead_workers_are_cleared_and_those_of_failed_ones_kept_on_dema
     assert {path.stem for path in state.workers.iterdir()} == {f"{alive.pid}", f"{failed.pid}", "notes"}
     state.clear_dead_workers(failed_too=True)
     assert {path.stem for path in state.workers.iterdir()} == {f"{alive.pid}", "notes"}
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

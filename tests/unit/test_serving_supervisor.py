@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pytest_aibackend.serving.state import StateDir, sha256
-from tests.fakes.gateway import free_port
+from tests.fakes.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RAW = b"model_list: []\n"
@@ -25,8 +25,8 @@ RAW = b"model_list: []\n"
 SUPERVISOR = """
 import sys
 from pytest_aibackend.serving import settings, supervisor
-supervisor.FIRST_PAUSE_S, supervisor.TICK_S, supervisor.PORT_FREE_WITHIN_S = {times}
-supervisor.BOOT_WITHIN_S = 1.0
+supervisor.FIRST_PAUSE_S, supervisor.BOOT_WITHIN_S = {times}
+supervisor.TICK_S, supervisor.PORT_FREE_WITHIN_S = 0.02, 0.2
 supervisor.command_of = lambda settings, path: [sys.executable, "-c", {program!r}]
 import os
 sys.exit(supervisor.Supervisor(settings.parse(sys.argv[1:]), os.environ).run())
@@ -93,8 +93,10 @@ class Gateway:
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Gateway] = []
 
-    def run(program: str, *options: str, port: int = 0, pause_s: float = 0.1) -> Gateway:
-        code = SUPERVISOR.format(times=(pause_s, 0.02, 0.2), program=program)
+    def run(
+        program: str, *options: str, port: int = 0, pause_s: float = 0.1, boot_s: float = 60.0
+    ) -> Gateway:
+        code = SUPERVISOR.format(times=(pause_s, boot_s), program=program)
         started.append(Gateway(tmp_path, code, port or free_port(), *options))
         return started[-1]
 
@@ -102,13 +104,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for gateway in started:
         gateway.process.kill()
         gateway.process.communicate()
-
-
-def wait(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_without_a_pid_file_it_starts_reloads_and_stops(start: Start) -> None:
@@ -134,7 +129,7 @@ def test_a_file_that_serves_no_group_is_not_adopted(start: Start) -> None:
 
 
 def test_a_litellm_that_hangs_in_its_first_start_is_given_up(start: Start) -> None:
-    gateway = start(LITELLM + "signal.pause()\n")
+    gateway = start(LITELLM + "signal.pause()\n", boot_s=1.0)
     assert gateway.end(None) == 1
     assert f"error: LiteLLM does not start on {gateway.file}: it was not ready within 1 s" in gateway.said
 
