@@ -125,6 +125,17 @@ def test_a_generated_file_that_was_forgotten(desk: Desk) -> None:
     assert not hooks_that_failed(desk.commit())
 
 
+@pytest.mark.parametrize(
+    ("name", "hook"), [("ports.yaml", "config-schema"), ("litellm-unified.yaml", "config-generated")]
+)
+def test_a_commit_that_only_deletes(desk: Desk, name: str, hook: str) -> None:
+    (desk.folder / "config" / name).unlink()
+    said = desk.commit(status=1)
+    assert hooks_that_failed(said) == [hook]
+    assert f"config/{name}" in said
+    desk.run("git", "reset", "--quiet")
+
+
 def test_what_is_not_committed_is_not_checked(desk: Desk) -> None:
     desk.replace("config/gateway.yaml", "retention:\n    recent: 10", "retention:\n    recent: 11")
     desk.run(".venv/bin/aibackend", "generate")
