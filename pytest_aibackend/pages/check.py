@@ -18,6 +18,7 @@ from pytest_aibackend.sources.backend import Backend, load_backend
 __all__ = ["check_pages", "findings_of", "page_with_parts"]
 
 _PORT: Final = re.compile(r"(?:127\.0\.0\.1:|localhost:|\bport )(\d{2,5})\b")
+_CONFLICT: Final = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 _READ: Final = ("providers", "model-mappings", "ports", "gateway")
 _WRITE: Final = "scripts/check-docs.py --write brings it up to date"
 
@@ -57,13 +58,17 @@ def findings_of(root: Path, backend: Backend) -> list[Finding]:
     """Return where pages do not agree with a backend whose sources could be read."""
     pages = {page.name: page for page in _pages(root, backend)}
     found = [finding for page in pages.values() for finding in page.findings]
+    for name, page in pages.items():
+        found += _conflicts(name, page.text)
+        if name.startswith(MEMORIES):
+            found += _ports_of_nobody(name, page.text, backend)
     for name, parts in REQUIRED.items():
+        if name in pages and any(each.rule == "unreadable-page" for each in pages[name].findings):
+            continue
         if name not in pages or not pages[name].text.strip():
             trouble = "empty" if name in pages else "missing"
             found.append(_finding("missing-page", name, None, f"the page is {trouble}", "write it"))
             continue
-        if name.startswith(MEMORIES):
-            found += _ports_of_nobody(name, pages[name].text, backend)
         there = {block.name for block in blocks_of(pages[name].text, PARTS)[0]}
         found += [
             _finding("missing-part", name, 1, f"the page has no part <!-- {part} -->", "add the two comments")
@@ -71,6 +76,14 @@ def findings_of(root: Path, backend: Backend) -> list[Finding]:
             if part not in there
         ]
     return sort_findings(found)
+
+
+def _conflicts(name: str, text: str) -> Iterator[Finding]:
+    """Find what a merge has left for somebody to decide."""
+    for match in _CONFLICT.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        message = "a merge left both sides in the page"
+        yield _finding("merge-conflict", name, line, message, "keep one of them, and remove the marks")
 
 
 def _ports_of_nobody(name: str, text: str, backend: Backend) -> Iterator[Finding]:
@@ -88,8 +101,19 @@ def _pages(root: Path, backend: Backend) -> Iterator[Page]:
     there = {path for pattern in PATTERNS for path in root.glob(pattern)}
     for path in sorted(there | {root / name for name in WHOLE}):
         name = path.relative_to(root).as_posix()
-        text = path.read_text(encoding="utf-8") if path in there else ""
+        try:
+            text = path.read_text(encoding="utf-8") if path in there else ""
+        except (OSError, UnicodeDecodeError) as error:
+            yield _unreadable(name, path, error)
+            continue
         yield _whole(name, path, text) if name in WHOLE else page_with_parts(name, path, text, backend)
+
+
+def _unreadable(name: str, path: Path, error: OSError | UnicodeDecodeError) -> Page:
+    line = error.object.count(b"\n", 0, error.start) + 1 if isinstance(error, UnicodeDecodeError) else None
+    reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+    found = _finding("unreadable-page", name, line, f"the page cannot be read: {reason}", "mend or remove it")
+    return Page(name=name, path=path, text="", expected="", findings=(found,))
 
 
 def _whole(name: str, path: Path, text: str) -> Page:

@@ -213,6 +213,38 @@ def test_a_memory_that_says_nothing_or_names_a_port_of_nobody(copy: Path) -> Non
     ]
 
 
+def test_a_ninth_memory_is_read_as_the_eight(copy: Path) -> None:
+    page = copy / ".serena/memories/09-more.md"
+    page.write_text("# More\n\nIt listens on 127.0.0.1:4001.\n", encoding="utf-8")
+    names = "the page names port 4001, which no service of ports.yaml has"
+    assert told(copy) == [f".serena/memories/09-more.md:3: error: unknown-port: {names}"]
+
+
+def test_what_a_merge_left(copy: Path) -> None:
+    page = copy / "docs/architecture.md"
+    lines = len(page.read_text(encoding="utf-8").splitlines())
+    with page.open("a", encoding="utf-8") as file:
+        file.write("<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> topic\n")
+    left = "error: merge-conflict: a merge left both sides in the page"
+    assert told(copy) == [f"docs/architecture.md:{lines + line}: {left}" for line in (1, 5)]
+
+
+def test_pages_that_cannot_be_read(copy: Path) -> None:
+    memory = copy / ".serena/memories/02-provider-registry.md"
+    memory.write_bytes(b"# Providers\n\ncaf\xe9\n")
+    (copy / "docs/gone.md").symlink_to("nowhere")
+    (copy / "docs/lint.md").unlink()
+    (copy / "docs/lint.md").mkdir()
+    cannot = "error: unreadable-page: the page cannot be read"
+    assert told(copy) == [
+        f".serena/memories/02-provider-registry.md:3: {cannot}: it is not UTF-8",
+        f"docs/gone.md: {cannot}: No such file or directory",
+        f"docs/lint.md: {cannot}: Is a directory",
+    ]
+    assert check_pages(copy, copy / "config", write=True) == 1
+    assert memory.read_bytes() == b"# Providers\n\ncaf\xe9\n"
+
+
 def test_the_script(copy: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
