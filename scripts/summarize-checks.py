@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_aibackend.checklist import CHECKS
 from pytest_aibackend.reporting.markdown import code, plain
 
 _MOST: Final = 500  # findings in the summary, of which GitHub takes a MiB; a message may be long
@@ -35,8 +36,14 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(f"summarize-checks.py: {sys.argv[1]}: {error}", file=sys.stderr)
         return 2
-    _tell("\n".join(summary(document)) + "\n")
-    bad = refused(document)
+    try:
+        told, bad = summary(document), refused(document)
+    except (KeyError, TypeError, AttributeError):
+        print(
+            f"summarize-checks.py: {sys.argv[1]}: not a document of aibackend check --json", file=sys.stderr
+        )
+        return 2
+    _tell("\n".join(told) + "\n")
     on_github = bool(os.environ.get("GITHUB_ACTIONS"))
     if on_github:
         print(*map(_annotated, _findings(document)), sep="\n")
@@ -98,8 +105,14 @@ def _first_line(finding: dict[str, Any]) -> str:
 
 
 def refused(document: dict[str, Any]) -> list[str]:
-    """Return why the stage fails, a sentence for each critical check that did not pass."""
-    return [
+    """Return why the stage fails, a sentence for each critical check that did not pass or is not there."""
+    there = {check["number"] for check in document["checks"]}
+    missing = [
+        f"check {check.number}, {check.slug}, is critical and not in the document"
+        for check in CHECKS.values()
+        if check.critical and check.number not in there
+    ]
+    return missing + [
         f"check {check['number']}, {check['slug']}, is critical and {_WORDS[check['status']]}"
         for check in document["checks"]
         if check["critical"]

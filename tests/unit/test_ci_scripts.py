@@ -34,6 +34,42 @@ def script(
     )
 
 
+# -- stage 1
+
+
+def test_yaml_that_yamllint_cannot_read_does_not_hide_the_rest(tmp_path: Path) -> None:
+    shutil.copy2(ROOT / ".yamllint.yaml", tmp_path)
+    (tmp_path / "tests").mkdir()
+    contents = {
+        "a.yaml": b"a: 1\n# caf\xe9\n",
+        "b.yaml": b"a: 1\nb: \0\n",
+        "-x.yaml": b"a:   1\n",
+        "two words.yaml": b"a: 1\na: 2\n",
+        "tests/c.yaml": b"caf\xe9\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    done = script("check-yaml.py", *contents, "gone.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:3] == [
+        "a.yaml:2:1: error: the file is not UTF-8: save it as UTF-8",
+        "b.yaml:2:1: error: YAML allows no U+0000: remove it",
+        "gone.yaml:1:1: error: No such file or directory: restore it, or `git rm` it",
+    ]
+    assert "too many spaces after colon" in done.stdout
+    assert 'duplication of key "a"' in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_good_yaml_and_none(tmp_path: Path) -> None:
+    shutil.copy2(ROOT / ".yamllint.yaml", tmp_path)
+    (tmp_path / "a.yaml").write_text("a: 1\n")
+    assert script("check-yaml.py", "a.yaml", cwd=tmp_path).returncode == 0
+    done = script("check-yaml.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no YAML file is named" in done.stderr
+
+
 # -- stage 4
 
 
@@ -148,6 +184,77 @@ def test_without_a_baseline_nothing_is_said_to_be_good(repository: Path) -> None
     assert (done.returncode, done.stdout) == (2, "")
     assert ".secrets.baseline" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"plugins_used": [], "results": {"a": [{}]}}', '{"plugins_used": 1}']
+)
+def test_a_baseline_of_another_shape(repository: Path, text: str) -> None:
+    (repository / ".secrets.baseline").write_text(text)
+    done = script("check-secrets.py", cwd=repository)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(".secrets.baseline cannot be read: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("said", [None, True])
+def test_a_baseline_hides_nothing_that_nobody_looked_at(repository: Path, said: bool | None) -> None:
+    path = repository / ".secrets.baseline"
+    listed = json.loads(path.read_text(encoding="utf-8"))
+    (first, *_) = listed["results"]["tests/unit/test_graph.py"]
+    del first["is_secret"]
+    if said is not None:
+        first["is_secret"] = said
+    path.write_text(json.dumps(listed), encoding="utf-8")
+    done = script("check-secrets.py", cwd=repository)
+    assert done.returncode == 1, done.stdout + done.stderr
+    place = "error: nobody said that what it lists of tests/unit/test_graph.py is no secret"
+    assert f".secrets.baseline:1:1: {place}" in done.stdout.splitlines()
+    assert "detect-secrets audit .secrets.baseline" in done.stdout
+
+
+def test_what_cannot_be_read_is_named(repository: Path) -> None:
+    (repository / "scripts" / "secret_kinds.py").unlink()
+    done = script("check-secrets.py", cwd=repository)
+    assert done.returncode == 2
+    assert "check-secrets.py: scripts/secret_kinds.py: No such file or directory" in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+
+
+def test_an_archive_of_the_tree_has_no_list_of_files(repository: Path) -> None:
+    shutil.rmtree(repository / ".git")
+    done = script("check-secrets.py", cwd=repository, GIT_CEILING_DIRECTORIES=str(repository.parent))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("check-secrets.py: git cannot list the files: fatal: not a git repository")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.md", b"-x.md", b"two words.md"])
+def test_files_with_any_name(repository: Path, name: bytes) -> None:
+    path = Path(os.fsdecode(os.fsencode(repository) + b"/" + name))
+    path.write_text(f"{LOOKALIKE}\n")
+    subprocess.run(["git", "add", "."], cwd=repository, check=True)
+    done = script("check-secrets.py", cwd=repository)
+    assert done.returncode == 1, done.stderr
+    told = path.name.encode(errors="backslashreplace").decode()
+    assert f"{told}:1:1: error: new secret: AWS Access Key" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_text_in_the_encoding_of_windows(repository: Path, encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (repository / "notes.txt").write_bytes(f"{mark}hello\nMODEL_ACCESS={LOOKALIKE}\n".encode(encoding))
+    done = script("check-secrets.py", "notes.txt", cwd=repository)
+    assert done.returncode == 1, done.stderr
+    assert "notes.txt:2:1: error: new secret: AWS Access Key" in done.stdout.splitlines()
+
+
+def test_a_picture_in_text_is_looked_at(repository: Path) -> None:
+    (repository / "a.svg").write_text(f"<svg>\n<!-- {LOOKALIKE} --></svg>\n")
+    (repository / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n\0" + LOOKALIKE.encode())
+    done = script("check-secrets.py", "a.svg", "a.png", cwd=repository)
+    assert [line for line in done.stdout.splitlines() if "error: " in line] == [
+        "a.svg:2:1: error: new secret: AWS Access Key"
+    ]
 
 
 def test_every_entry_of_the_baseline_was_looked_at() -> None:
@@ -280,7 +387,23 @@ def test_a_summary_is_as_short_as_github_takes_it(tmp_path: Path) -> None:
     assert text.endswith("- ... and 1501 more: `aibackend check`\n")
 
 
-@pytest.mark.parametrize("text", ["", "{", None])
+@pytest.mark.parametrize("number", [5, 8])
+def test_a_critical_check_that_is_not_in_the_document(number: int, tmp_path: Path) -> None:
+    told = document({})
+    told["checks"] = [check for check in told["checks"] if check["number"] != number]
+    path = tmp_path / "checks.json"
+    path.write_text(json.dumps(told))
+    done = script("summarize-checks.py", path)
+    assert done.returncode == 1
+    assert re.search(
+        rf"^error: check {number}, [\w-]+, is critical and not in the document$", done.stdout, re.MULTILINE
+    )
+
+
+OTHER_SHAPES = ["{}", "[]", "null", '"x"', '{"config": "c", "summary": {}, "checks": [{"number": 1}]}']
+
+
+@pytest.mark.parametrize("text", ["", "{", None, *OTHER_SHAPES])
 def test_summary_without_a_document(text: str | None, tmp_path: Path) -> None:
     path = tmp_path / "checks.json"
     if text is not None:

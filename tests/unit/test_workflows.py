@@ -212,6 +212,7 @@ def annotation(line: str) -> tuple[str | None, ...] | None:
             "  .github/workflows/a.yml::$.jobs.b: {} is not valid",
             (".github/workflows/a.yml", None, None, "error"),
         ),
+        ("  .github/workflows/a.yaml::$.on: x", (".github/workflows/a.yaml", None, None, "error")),
         ("- pytest_aibackend.findings -> pytest_aibackend.sources (l.7)", (None, None, None, "error")),
         ("  hint: run `aibackend generate`", None),
         ("pytest_aibackend/a.py:3: note: see there", None),
@@ -223,6 +224,7 @@ def test_matcher_finds_findings(line: str, seen: tuple[str | None, ...] | None) 
     assert annotation(line) == seen
 
 
+@pytest.mark.parametrize("ending", ["yml", "yaml"])
 @pytest.mark.parametrize(
     ("tool", "good", "bad", "seen"),
     [
@@ -232,10 +234,11 @@ def test_matcher_finds_findings(line: str, seen: tuple[str | None, ...] | None) 
     ],
 )
 def test_a_bad_workflow_is_told_on_github(
-    tool: str, good: str, bad: str, seen: tuple[str | None, ...], tmp_path: Path
+    tool: str, good: str, bad: str, seen: tuple[str | None, ...], *, ending: str, tmp_path: Path
 ) -> None:
-    workflow = tmp_path / ".github" / "workflows" / "pr-validation.yml"
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    shipped = tmp_path / ".github" / "workflows" / "pr-validation.yml"
+    workflow = shipped.rename(shipped.with_suffix(f".{ending}"))
     text, count = re.subn(good, bad, workflow.read_text(encoding="utf-8"))
     assert count == 1
     workflow.write_text(text, encoding="utf-8")
@@ -257,7 +260,7 @@ def test_a_bad_workflow_is_told_on_github(
     )
     assert done.returncode != 0
     told = [annotation(line) for line in (done.stdout + done.stderr).splitlines()]
-    assert (".github/workflows/pr-validation.yml", *seen) in told, done.stdout + done.stderr
+    assert (f".github/workflows/{workflow.name}", *seen) in told, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,7 @@ def test_a_bad_workflow_is_told_on_github(
 def test_a_stage_says_all_that_it_has_to_say(
     stage: str, faults: dict[str, tuple[str, str]], said: tuple[str, ...], tmp_path: Path
 ) -> None:
-    for folder in ("config", "checks"):
+    for folder in ("config", "checks", "scripts"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "conftest.py", ".yamllint.yaml"):
         shutil.copy(ROOT / name, tmp_path)
