@@ -125,7 +125,7 @@ class Page:
 
 @contextmanager
 def browser(program: str) -> Iterator[Page]:
-    """Start Chromium with an empty profile; end it, whatever happens, after WITHIN_S at the latest."""
+    """Start Chromium with an empty profile and home; end it in any case, after WITHIN_S at the latest."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         to_read, commands = os.pipe()
         answers, to_write = os.pipe()
@@ -133,6 +133,7 @@ def browser(program: str) -> Iterator[Page]:
         move = f'exec 3<&{to_read} 4>&{to_write}; exec "$@"'
         process = subprocess.Popen(
             ["bash", "-c", move, "bash", program, *QUIET, f"--user-data-dir={profile}", "about:blank"],
+            env={**os.environ, "HOME": profile, "XDG_CONFIG_HOME": profile, "XDG_CACHE_HOME": profile},
             pass_fds=(to_read, to_write),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -44,14 +44,15 @@ class Gateway:
 
     def served(self) -> list[str]:
         """Return what `/v1/models` lists, sorted."""
-        answer = httpx.get(f"{self.url}/v1/models", headers=self.headers, timeout=20)
+        answer = httpx.get(f"{self.url}/v1/models", headers=self.headers, timeout=20, trust_env=False)
         answer.raise_for_status()
         return sorted(entry["id"] for entry in answer.json()["data"])
 
     def chat(self, model: str, *, text: str = "hello", **more: Any) -> httpx.Response:
         """Ask a model group one short question and return the whole answer, whatever its status."""
         body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
-        return httpx.post(f"{self.url}/v1/chat/completions", headers=self.headers, json=body, timeout=60)
+        url = f"{self.url}/v1/chat/completions"
+        return httpx.post(url, headers=self.headers, json=body, timeout=60, trust_env=False)
 
     def tail(self, lines: int = 40) -> str:
         """Return the last lines of the log."""
@@ -104,7 +105,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], gateway: Gateway, timeou
         if process.poll() is not None:
             raise GatewayError(f"LiteLLM exited with status {process.returncode}:\n{gateway.tail()}")
         try:
-            if httpx.get(f"{gateway.url}/health/readiness", timeout=5).status_code == 200:
+            if httpx.get(f"{gateway.url}/health/readiness", timeout=5, trust_env=False).status_code == 200:
                 return
         except httpx.TransportError:
             pass  # not listening yet

@@ -41,7 +41,9 @@ class World:
     def embed(self, model: str) -> httpx.Response:
         body = {"model": model, "input": "hello"}
         headers = self.gateway.headers
-        return httpx.post(f"{self.gateway.url}/v1/embeddings", headers=headers, json=body, timeout=60)
+        return httpx.post(
+            f"{self.gateway.url}/v1/embeddings", headers=headers, json=body, timeout=60, trust_env=False
+        )
 
 
 def _content(response: httpx.Response) -> str:

@@ -45,7 +45,7 @@ def test_a_bug_is_told_as_one(
 
     config = shutil.copytree(CONFIG, tmp_path / "config", ignore=shutil.ignore_patterns(".aibackend"))
     monkeypatch.setattr(f"pytest_aibackend.{broken}", fail)
-    words = asked.format(config).split()
+    words = [word.format(config) for word in asked.split()]
     assert main(words) == status
     told = capsys.readouterr()
     assert told.out == ""

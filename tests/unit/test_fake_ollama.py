@@ -21,7 +21,7 @@ def server() -> Iterator[OllamaServer]:
 
 @pytest.fixture
 def client(server: OllamaServer) -> Iterator[ollama.Client]:
-    with ollama.Client(host=server.url) as made:
+    with ollama.Client(host=server.url, trust_env=False) as made:
         yield made
 
 

@@ -14,7 +14,10 @@ from tests.fakes.vllm import VllmServer
 def test_the_official_openai_client_gets_on_with_it() -> None:
     with (
         VllmServer(models=["q"], api_key="sk-right", name="v") as server,
-        openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-right", max_retries=0) as client,
+        httpx.Client(trust_env=False) as direct,
+        openai.OpenAI(
+            base_url=f"{server.url}/v1", api_key="sk-right", max_retries=0, http_client=direct
+        ) as client,
     ):
         assert [each.id for each in client.models.list()] == ["q"]
         messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]

@@ -92,5 +92,5 @@ def assert_names_its_reason(said: str) -> None:
     assert last == "aibackend import: nothing was written"
     assert lines
     for reason, hint in zip(lines[::2], lines[1::2], strict=True):
-        assert re.match(r"\S+\.yaml:\d+:\d+: \S", reason)
+        assert re.match(r"\S.*\.yaml:\d+:\d+: \S", reason)
         assert re.match(r"  hint: \S", hint)

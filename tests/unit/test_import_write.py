@@ -205,20 +205,23 @@ HAS_NAMESPACES: Final = (
 @pytest.mark.parametrize(
     ("mount", "words"),
     [
-        ("mount -t tmpfs -o size=24k none D; cp S/*.yaml D", "No space left on device"),
-        ("mount -t tmpfs -o nr_inodes=11 none D; cp S/*.yaml D", "No space left on device"),
-        ("mount -t tmpfs none D; cp S/*.yaml D; mount -o remount,ro D", "Read-only file system"),
+        ('mount -t tmpfs -o size=24k none "$D"; cp "$S"/*.yaml "$D"', "No space left on device"),
+        ('mount -t tmpfs -o nr_inodes=11 none "$D"; cp "$S"/*.yaml "$D"', "No space left on device"),
+        ('mount -t tmpfs none "$D"; cp "$S"/*.yaml "$D"; mount -o remount,ro "$D"', "Read-only file system"),
     ],
 )
 def test_a_disk_that_takes_nothing(sources: Path, tmp_path: Path, mount: str, words: str) -> None:
     disk, config = tmp_path / "disk", tmp_path / "old.yaml"
     disk.mkdir()
     script = (
-        f"{mount}; sum D/* > before; status=0; {sys.executable} -m pytest_aibackend.cli import old.yaml"
-        " --output D --force || status=$?; sum D/* | cmp - before; ls -A D | wc -l; exit $status"
-    ).replace("S/", f"{sources}/").replace("D", str(disk))  # fmt: skip
+        f'{mount}; sum "$D"/* > before; status=0; "$PYTHON" -m pytest_aibackend.cli import old.yaml'
+        ' --output "$D" --force || status=$?; sum "$D"/* | cmp - before; ls -A "$D" | wc -l; exit $status'
+    )
+    environment = {**os.environ, "D": str(disk), "S": str(sources), "PYTHON": sys.executable}
     config.write_text(CONFIG.format(name="other"))
-    done = subprocess.run([*MOUNTED, script], cwd=tmp_path, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [*MOUNTED, script], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout.split()) == (2, ["5"]), done.stderr
     assert f"{disk} cannot be written: {words}" in done.stderr
     assert "nothing was written" in done.stderr

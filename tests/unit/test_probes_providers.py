@@ -211,7 +211,8 @@ def test_every_type_survives_hostile_servers(kind: str) -> None:
     assert seen.duration_s < 10 * TIMEOUT_S
 
 
-def test_unreachable_in_plain_words() -> None:
+def test_unreachable_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
     closed = probe("ollama", "http://127.0.0.1:9")
     assert (closed.state, closed.detail) == (State.DOWN, "nothing listens there: the connection is refused")
     assert probe("vllm", "http://no-such-host.invalid:8000", timeout_s=4).state in (

@@ -33,9 +33,9 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stub:
         cases = []
         for name, text in properties.items():
             (tmp_path / name).write_text(f"{text}\n" if text else "\n")
-            cases.append(f"  *'{name.replace('_', '-')}'*) cat {tmp_path / name}; exit;;")
+            cases.append(f"  *'{name.replace('_', '-')}'*) cat '{tmp_path / name}'; exit;;")
         program.write_text(
-            f'#!/bin/sh\necho "$*" >>{calls}\ncase "$*" in\n' + "\n".join(cases) + f"\nesac\n{other}\n"
+            f'#!/bin/sh\necho "$*" >>"{calls}"\ncase "$*" in\n' + "\n".join(cases) + f"\nesac\n{other}\n"
         )
         program.chmod(0o755)
         calls.write_text("")
