@@ -91,8 +91,11 @@ def test_changelog_goes_up_to_the_version() -> None:
 def test_the_same_pythons_everywhere(try_wheel: ModuleType) -> None:
     wanted = try_wheel.supported()
     assert wanted[0] == "3.11"
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["requires-python"] == f">={wanted[0]}"
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["requires-python"] == f">={wanted[0]}"
+    assert settings["tool"]["mypy"]["python_version"] == wanted[0]
+    assert settings["tool"]["ruff"]["target-version"] == f"py{wanted[0].replace('.', '')}"
+    assert load("tests")["jobs"]["lint-and-test"]["strategy"]["matrix"]["python"] == wanted
     (set_up,) = [
         step["with"]["python-version"]
         for step in load("release")["jobs"]["build"]["steps"]
