@@ -6,6 +6,7 @@ With the real LiteLLM it is tried in tests/stack/test_canary.py.
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import tempfile
 import time
@@ -67,7 +68,9 @@ def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
     def make(code: str) -> Canary:
         python = tmp_path / "python"
-        python.write_text(f"#!{sys.executable}\n{PROLOGUE}{code}\n")
+        # A `#!` line takes no path with a space: a shell starts Python, for which its line is a text.
+        start = f"""#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} "$0" "$@"\n' '''\n"""
+        python.write_text(f"{start}{PROLOGUE}{code}\n")
         python.chmod(0o755)
         return Canary(str(python), {})
 

@@ -60,7 +60,7 @@ def test_what_is_no_file_stays_what_it_is(tmp_path: Path) -> None:
     "asked", ["graph --config {}", "lint {}/litellm-unified.yaml --format json", "docs lint"]
 )
 def test_an_output_without_room_is_told(asked: str) -> None:
-    words = asked.format(ROOT / "config").split()
+    words = [word.format(ROOT / "config") for word in asked.split()]
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
             [sys.executable, "-m", "pytest_aibackend.cli", *words],
@@ -74,10 +74,10 @@ def test_an_output_without_room_is_told(asked: str) -> None:
 
 
 def test_a_reader_that_has_read_enough_is_no_trouble() -> None:
-    command = (
-        f"{sys.executable} -m pytest_aibackend.cli graph --format html --config {ROOT / 'config'} | head -c 9"
+    command = '"$0" -m pytest_aibackend.cli graph --format html --config "$1" | head -c 9'
+    ran = subprocess.run(
+        ["bash", "-c", command, sys.executable, ROOT / "config"], capture_output=True, text=True, check=True
     )
-    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("<!doctype", "")
 
 

@@ -19,7 +19,7 @@ STAGES = ("yaml", "quality", "schema", "secrets", "docs", "generated", "integrat
 PAGE = ROOT / "docs" / "ci.md"
 # Nothing is installed by a test: make takes it for done.
 STAMPS = tuple(f"--old-file={Path(sys.prefix, name)}" for name in (".tools", ".dev"))
-MAKE = ("make", f"--file={ROOT / 'Makefile'}", *STAMPS, f"VENV={sys.prefix}")
+MAKE = ("make", f"--file={ROOT / 'Makefile'}", *STAMPS, "VENV=" + sys.prefix.replace(" ", r"\ "))
 PINNED = re.compile(r"uses: ([\w/.-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$")
 
 
