@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -399,8 +400,10 @@ def test_the_step_of_the_workflow(history: History, tmp_path: Path) -> None:
     # Of a runner, and of `make test ARGS=...`.
     foreign = ("ARGS", "GITHUB_", "MAKE", "MFLAGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    venv = sys.prefix.replace(" ", r"\ ")
+    told = [f"--file={ROOT / 'Makefile'}", f"--old-file={stamp}", f"VENV={venv}"]
     done = subprocess.run(
-        ["bash", "-c", f"{step()['run']} --file={ROOT / 'Makefile'} --old-file={stamp} VENV={sys.prefix}"],
+        ["bash", "-c", f"{step()['run']} {shlex.join(told)}"],
         cwd=history.folder,
         env={**kept, **handed, "GITHUB_STEP_SUMMARY": str(summary)},
         capture_output=True,
