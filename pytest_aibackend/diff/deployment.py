@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_aibackend.litellm.meaning import plain
 from pytest_aibackend.litellm.words import Defaults
@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 Place = tuple[str, ...]  # of a setting: ("litellm_settings", "cache_params", "ttl")
-Windows = tuple[int, int]  # the smallest and the largest context window among those who answer first
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,15 +108,35 @@ def smallest(*sizes: Any) -> int | None:
     return min((size for size in sizes if isinstance(size, int) and not isinstance(size, bool)), default=None)
 
 
+class Windows(NamedTuple):
+    """The context windows of those who are asked first."""
+
+    smallest: int  # of those that are known
+    largest: int
+    are_known: bool  # all of them: else one may be smaller yet, or larger
+
+    def is_less_than(self, other: Windows) -> bool:
+        """Say whether surely less text is taken: by the smallest window, else by the largest.
+
+        One that is known on the other side alone may be as small, or as large, there as here.
+        """
+        if self.smallest < other.smallest and self.are_known <= other.are_known:
+            return True
+        if self.smallest > other.smallest and self.are_known >= other.are_known:
+            return False
+        return self.largest < other.largest and self.are_known >= other.are_known
+
+
 def windows_of(deployments: Iterable[tuple[Any, int | None]]) -> Windows | None:
-    """Return the smallest and the largest of the known windows of those who are asked first.
+    """Return the context windows of those who are asked first, None where none is known.
 
     A client cannot choose who answers; those with a higher `order` do so only when others fail.
     """
     listed = [(order if isinstance(order, int) else None, window) for order, window in deployments]
     first = min((order for order, _ in listed if order is not None), default=None)
-    known = [window for order, window in listed if window is not None and order == first]
-    return (min(known), max(known)) if known else None
+    asked = [window for order, window in listed if order == first]
+    known = [window for window in asked if window is not None]
+    return Windows(min(known), max(known), len(known) == len(asked)) if known else None
 
 
 def same(one: Any, other: Any) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import combinations_with_replacement, product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import yaml
 from pytest_aibackend.diff.catalogue import change_rules
 from pytest_aibackend.diff.changes import Change
 from pytest_aibackend.diff.compare import compare
+from pytest_aibackend.diff.deployment import windows_of
 from pytest_aibackend.diff.documentation import render
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.diff.planned import meaning_of_backend
 from pytest_aibackend.sources.backend import load_backend
 
@@ -212,6 +215,27 @@ CASES: dict[str, tuple[Callable[[Config], None], Callable[[Config], None]]] = {
     ),
     "deploy-setting-changed": (NOTHING, setting("gateway", "deploy", "retention", "recent", to=3)),
 }
+# What hardly is a change, and all that is said of it.
+HARDLY: dict[str, tuple[Callable[[Config], None], set[str]]] = {
+    "a window that is no longer known": (setting(*PROVIDERS, "ollama", "models", 0, "context_length"), set()),
+    "a directory written in another way": (
+        setting("gateway", "deploy", "backup_dir", to="./backups/"),
+        set(),
+    ),
+    "a key that nothing reads": (setting("gateway", "deploy", "retention", "notes", to="few"), set()),
+    "an address written otherwise": (
+        setting(*PROVIDERS, "vllm", "base_url", to="HTTP://127.0.0.1:8001/"),
+        {"deployment-moved"},
+    ),
+    "a port with another name and other words": (
+        both(moved("ports", "vllm", to="fast"), setting("ports", "fast", "description", to="words")),
+        {"port-renamed"},
+    ),
+    "a provider with another name and other words": (
+        both(CASES["provider-renamed"][1], setting(*PROVIDERS, "fast", "description", to="words")),
+        {"provider-renamed"},
+    ),
+}
 SEEN = {rule: name for name in CASES for rule in (name, change_rules()[name].opposite)}
 UPDATE = os.environ.get("UPDATE_EXAMPLES") == "1"
 EXPECTED = ROOT / "tests" / "examples" / "diff" / "expected.txt"
@@ -219,6 +243,15 @@ EXPECTED = ROOT / "tests" / "examples" / "diff" / "expected.txt"
 
 def changes(folder: Path, name: str, *, back: bool = False) -> list[Change]:
     before, between = CASES[name]
+    sides = meanings(folder, before, between)
+    assert compare(sides[0], sides[0]) == []
+    return compare(*reversed(sides)) if back else compare(*sides)
+
+
+def meanings(
+    folder: Path, before: Callable[[Config], None], between: Callable[[Config], None], *, valid: bool = True
+) -> list[Meaning]:
+    """Return both sides of a change, from directories."""
     old = copy.deepcopy(BASE)
     before(old)
     new = copy.deepcopy(old)
@@ -231,10 +264,42 @@ def changes(folder: Path, name: str, *, back: bool = False) -> list[Change]:
                 yaml.safe_dump(data, sort_keys=False), encoding="utf-8"
             )
         backend = load_backend(folder / side)
-        assert [str(each) for role in config for each in backend.schema_findings(role)] == []
+        found = [str(each) for role in config for each in backend.schema_findings(role)]
+        assert found == [] or not valid
         sides.append(meaning_of_backend(backend))
-    assert compare(sides[0], sides[0]) == []
-    return compare(*reversed(sides)) if back else compare(*sides)
+    return sides
+
+
+@pytest.mark.parametrize("name", HARDLY)
+def test_what_hardly_is_a_change(tmp_path: Path, name: str) -> None:
+    between, said = HARDLY[name]
+    old, new = meanings(tmp_path, NOTHING, between, valid=False)
+    for there in (compare(old, new), compare(new, old)):
+        assert {change.rule for change in there} == said
+        assert {name for change in there for name in change.classes} <= {"info"}
+
+
+def test_a_window_shrinks_only_where_it_surely_does() -> None:
+    """All groups of up to three deployments, against every size that the unknown ones may have."""
+    sizes = (1, 2, 3)
+    groups = [group for count in sizes for group in combinations_with_replacement((None, *sizes), count)]
+    for old, new in product(groups, groups):
+        before, after = (windows_of((None, size) for size in group) for group in (old, new))
+        if before is None or after is None:
+            continue
+        lost = after.is_less_than(before)
+        assert not (lost and before.is_less_than(after))
+        unknown = None in old, None in new
+        if unknown == (False, False):
+            assert lost == ((min(new), max(new)) < (min(old), max(old)))  # type: ignore[type-var]  # all known
+        elif lost and unknown != (True, True):
+            for was, now in product(possible(old), possible(new)):
+                assert min(now) < min(was) or max(now) < max(was), (old, new)
+
+
+def possible(group: tuple[int | None, ...]) -> Iterator[tuple[int, ...]]:
+    """Return what the windows of a group may be."""
+    return product(*(range(5) if size is None else (size,) for size in group))
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

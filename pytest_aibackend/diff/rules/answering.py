@@ -81,8 +81,8 @@ def context_window_shrunk(old: Meaning, new: Meaning) -> Iterator[Said]:
     Long conversations and documents that fitted are cut or refused. The window of a group is that of its
     deployments, or of those with the lowest `order`: the smallest, and the largest where they differ, for a
     client cannot choose. It is read from `context_length`, `max_model_len` and `num_ctx` of the sources, or
-    from `max_input_tokens` and `num_ctx` of the file; where one side does not say it, nothing is compared.
-    What LiteLLM's own map says of the models of cloud services is not looked up.
+    from `max_input_tokens` and `num_ctx` of the file; where one side does not say it, and it may be the same,
+    nothing is said. What LiteLLM's own map says of the models of cloud services is not looked up.
     """
     yield from _windows(old, new, shrunk=True)
 
@@ -157,9 +157,12 @@ def is_cost(place: tuple[str, ...]) -> bool:
 def _windows(old: Meaning, new: Meaning, *, shrunk: bool) -> Iterator[Said]:
     for pair in compared(old, new):
         before, after = old.windows(pair.old_group), new.windows(pair.new_group)
-        if before is None or after is None or before == after or (after < before) != shrunk:
+        if before is None or after is None:
             continue
-        least, most = after
+        less, more = (after, before) if shrunk else (before, after)
+        if not less.is_less_than(more):
+            continue
+        least, most, _ = after
         notice = f"Requests of {pair.name!r} may have up to {most:,} tokens{_if_lucky(after)}."
         if shrunk:
             are = "are" if least == most else "may be"
@@ -173,11 +176,11 @@ def _windows(old: Meaning, new: Meaning, *, shrunk: bool) -> Iterator[Said]:
 
 
 def _if_lucky(windows: Windows) -> str:
-    return "" if windows[0] == windows[1] else ", where the server that answers takes them"
+    return "" if windows.smallest == windows.largest else ", where the server that answers takes them"
 
 
 def _span(windows: Windows) -> str:
-    least, most = windows
+    least, most, _ = windows
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 

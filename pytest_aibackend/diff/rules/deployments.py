@@ -233,8 +233,9 @@ def _told_of_all(old: Meaning, new: Meaning, group: str) -> frozenset[str]:
     if group in old.aliases or group in new.aliases:
         return frozenset()
     told = {"mode"} if modes(old, group) != modes(new, group) else set()
-    windows = old.windows(group), new.windows(group)
-    return frozenset(told.union(_WINDOWS) if None not in windows and windows[0] != windows[1] else told)
+    before, after = old.windows(group), new.windows(group)
+    is_told = before and after and (before.is_less_than(after) or after.is_less_than(before))
+    return frozenset(told.union(_WINDOWS) if is_told else told)
 
 
 def _changed(old: Meaning, new: Meaning) -> Iterator[tuple[str, Deployment, Deployment, tuple[Place, ...]]]:

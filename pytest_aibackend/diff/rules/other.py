@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from pathlib import PurePath
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, Said
@@ -80,15 +83,25 @@ def deploy_setting_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
     from the next run on; what lies in the old place stays there.
     """
     if old.sources and new.sources:
-        plans = [side.sources.deploy.model_dump(mode="json") for side in (old, new) if side.sources]
+        plans = [_fields(side.sources.deploy) for side in (old, new) if side.sources]
         before, after = ({key: value for key, value in plan.items() if key not in _TOLD} for plan in plans)
         for leaf, was, now in leaves_that_differ(("deploy",), before, after):
-            if was != now:
+            if was != now and not _is_same_path(was, now):
                 yield Said(
                     subject=".".join(leaf),
                     message=from_to(leaf, was, now),
                     notice="Nothing.",
                 )
+
+
+def _fields(part: BaseModel) -> dict[str, Any]:
+    """Return what is read of a part of the sources: an unknown key is not."""
+    values = {name: getattr(part, name) for name in type(part).model_fields}
+    return {name: _fields(value) if isinstance(value, BaseModel) else value for name, value in values.items()}
+
+
+def _is_same_path(one: Any, other: Any) -> bool:
+    return isinstance(one, str) and isinstance(other, str) and PurePath(one) == PurePath(other)
 
 
 def _chains(meaning: Meaning, kind: str) -> dict[str, tuple[str, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
-from pytest_aibackend.diff.listed import in_both, only_in, other_names
-from pytest_aibackend.diff.meaning import Meaning, Sources
+from pytest_aibackend.diff.listed import Listing, in_both, only_in, other_names
+from pytest_aibackend.diff.meaning import Meaning
 from pytest_aibackend.sources.models import PortEntry
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "port_required_changed",
 ]
 
+_PORTS: Final[Listing[PortEntry]] = Listing(lambda sources: sources.ports, ("port", "protocol", "required"))
+
 
 @change_rule("port-moved", classes=(ChangeClass.BREAKING,))
 def port_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
@@ -26,7 +29,7 @@ def port_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Whoever has the old one written down no longer finds it: clients, firewalls, units, health checks.
     """
-    for name, before, after in in_both(old, new, _ports):
+    for name, before, after in in_both(old, new, _PORTS):
         if before.port != after.port:
             yield Said(
                 subject=name,
@@ -41,7 +44,7 @@ def port_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Its port is free for others; the checks no longer look at it.
     """
-    for name, entry in only_in(old, new, _ports):
+    for name, entry in only_in(old, new, _PORTS):
         yield Said(
             subject=name,
             message=f"port {entry.port} of {name!r} is no longer registered",
@@ -55,7 +58,7 @@ def port_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The checks look at it from now on.
     """
-    for name, entry in only_in(new, old, _ports):
+    for name, entry in only_in(new, old, _PORTS):
         yield Said(
             subject=name,
             message=f"port {entry.port} is registered for {name!r}",
@@ -65,11 +68,11 @@ def port_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
 @change_rule("port-renamed", classes=(ChangeClass.INFO,))
 def port_renamed(old: Meaning, new: Meaning) -> Iterator[Said]:
-    """A service has another name in the registry of ports, and is the same for the rest.
+    """A service has another name in the registry of ports, and listens where it did.
 
     Names in the registry are the sources' own: nobody who connects sees them.
     """
-    for was, name in other_names(old, new, _ports).items():
+    for was, name in other_names(old, new, _PORTS).items():
         yield Said(subject=was, message=f"{was!r} is called {name!r} in ports.yaml now", notice="Nothing.")
 
 
@@ -79,7 +82,7 @@ def port_protocol_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The checks ask it differently.
     """
-    for name, before, after in in_both(old, new, _ports):
+    for name, before, after in in_both(old, new, _PORTS):
         if before.protocol != after.protocol:
             yield Said(
                 subject=name,
@@ -94,7 +97,7 @@ def port_required_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The live checks fail or warn when it is silent.
     """
-    for name, before, after in in_both(old, new, _ports):
+    for name, before, after in in_both(old, new, _PORTS):
         if before.required != after.required:
             words = ("is required", "was not") if after.required else ("is no longer required", "was")
             yield Said(
@@ -102,7 +105,3 @@ def port_required_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
                 message=f"{name!r} {words[0]}; it {words[1]} before",
                 notice="Nothing: the live checks judge it differently.",
             )
-
-
-def _ports(sources: Sources) -> Mapping[str, PortEntry]:
-    return sources.ports

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Final
 
 from pytest_aibackend.diff.catalogue import change_rule
 from pytest_aibackend.diff.changes import ChangeClass, ChangeKind, Said
-from pytest_aibackend.diff.listed import in_both, only_in, other_names
-from pytest_aibackend.diff.meaning import Meaning, Sources
-from pytest_aibackend.sources.addresses import shown_url
+from pytest_aibackend.diff.listed import Listing, in_both, only_in, other_names
+from pytest_aibackend.diff.meaning import Meaning
+from pytest_aibackend.sources.addresses import address_of, shown_url
 from pytest_aibackend.sources.models import Provider
 from pytest_aibackend.sources.secrets import show_value
 
@@ -24,7 +25,10 @@ __all__ = [
 ]
 
 _NO_MORE = "Nothing beside what is said of names, deployments and fallbacks."
-_WATCHED = ("required", "health_endpoint")
+_WATCHED: Final = ("required", "health_endpoint")
+_PROVIDERS: Final[Listing[Provider]] = Listing(
+    lambda sources: sources.providers, ("type", "base_url", "status", "env_var", *_WATCHED)
+)
 
 
 @change_rule(
@@ -35,7 +39,7 @@ def provider_removed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     What clients lose by it is said by name: names that vanish, deployments and fallbacks that are missing.
     """
-    for name, provider in only_in(old, new, _providers):
+    for name, provider in only_in(old, new, _PROVIDERS):
         yield Said(
             subject=name,
             message=f"provider {name!r} is gone: {_described(provider)}",
@@ -51,7 +55,7 @@ def provider_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     It must run before the reload, or requests for its models fail.
     """
-    for name, provider in only_in(new, old, _providers):
+    for name, provider in only_in(new, old, _PROVIDERS):
         yield Said(
             subject=name,
             message=f"provider {name!r} is new: {_described(provider)}",
@@ -63,12 +67,12 @@ def provider_added(old: Meaning, new: Meaning) -> Iterator[Said]:
 
 @change_rule("provider-renamed", classes=(ChangeClass.INFO,))
 def provider_renamed(old: Meaning, new: Meaning) -> Iterator[Said]:
-    """A provider has another name in `providers.yaml`, and is the same for the rest.
+    """A provider has another name in `providers.yaml`, and is the same server.
 
     Names of providers are the sources' own: no client sees them. Where a mapping still has the old one, what
     is lost by it is said by name.
     """
-    for was, name in other_names(old, new, _providers).items():
+    for was, name in other_names(old, new, _PROVIDERS).items():
         yield Said(subject=was, message=f"provider {was!r} is called {name!r} now", notice="Nothing.")
 
 
@@ -78,7 +82,7 @@ def provider_check_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     Whether it must run (`required`), and where it is asked whether it does (`health_endpoint`).
     """
-    for name, before, after in in_both(old, new, _providers):
+    for name, before, after in in_both(old, new, _PROVIDERS):
         for field in _WATCHED:
             was, now = getattr(before, field), getattr(after, field)
             if was != now:
@@ -96,7 +100,7 @@ def provider_disabled(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     It is left out of everything that the gateway does; what clients lose by it is said by name.
     """
-    for name, before, after in in_both(old, new, _providers):
+    for name, before, after in in_both(old, new, _PROVIDERS):
         if before.is_active and not after.is_active:
             yield Said(
                 subject=name,
@@ -111,7 +115,7 @@ def provider_enabled(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     It must run before the reload, or requests for its models fail.
     """
-    for name, before, after in in_both(old, new, _providers):
+    for name, before, after in in_both(old, new, _PROVIDERS):
         if after.is_active and not before.is_active:
             yield Said(
                 subject=name,
@@ -126,8 +130,8 @@ def provider_moved(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     The server must listen there before the reload; `ports.yaml` must agree.
     """
-    for name, before, after in in_both(old, new, _providers):
-        if before.base_url.rstrip("/") != after.base_url.rstrip("/"):
+    for name, before, after in in_both(old, new, _PROVIDERS):
+        if _place(before) != _place(after):
             yield Said(
                 subject=name,
                 message=f"provider {name!r} was at {shown_url(before.base_url)},"
@@ -142,7 +146,7 @@ def provider_type_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
 
     LiteLLM speaks another dialect to it: parameters, streaming and tool calls may behave differently.
     """
-    for name, before, after in in_both(old, new, _providers):
+    for name, before, after in in_both(old, new, _PROVIDERS):
         if before.type != after.type:
             yield Said(
                 subject=name,
@@ -151,8 +155,12 @@ def provider_type_changed(old: Meaning, new: Meaning) -> Iterator[Said]:
             )
 
 
-def _providers(sources: Sources) -> Mapping[str, Provider]:
-    return sources.providers
+def _place(provider: Provider) -> object:
+    """Return where a provider is, the same for each way of writing it."""
+    address = address_of(provider.base_url)
+    if address is None or address.has_query or address.has_userinfo:
+        return provider.base_url.rstrip("/")
+    return address.scheme, address.host, address.port, address.path.rstrip("/")
 
 
 def _described(provider: Provider) -> str:
