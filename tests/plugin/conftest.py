@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+# pytester forgets the modules that an inner run imports first; those that register something must stay.
+import httpcore  # noqa: F401
 import pytest
 
-# pytester forgets the modules that an inner run imports first; those that register something must stay.
 import pytest_aibackend.live
 import pytest_aibackend.probes.run
 import pytest_aibackend.reporting.terminal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -188,7 +189,8 @@ def test_the_hooks_for_others(tmp_path: Path) -> None:
     manifest = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     programs = Path(sys.executable).parent
     hooks = [
-        {"id": hook["id"], "language": "system", "entry": f"{programs}/{hook['entry']}"} for hook in manifest
+        {"id": hook["id"], "language": "system", "entry": f"{shlex.quote(str(programs))}/{hook['entry']}"}
+        for hook in manifest
     ]
     shutil.copytree(ROOT / "config", theirs / "config")
     (theirs / "litellm.yaml").write_text("model_lst: []\n", encoding="utf-8")

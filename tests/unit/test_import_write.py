@@ -207,7 +207,10 @@ HAS_NAMESPACES: Final = (
     [
         ('mount -t tmpfs -o size=24k none "$D"; cp "$S"/*.yaml "$D"', "No space left on device"),
         ('mount -t tmpfs -o nr_inodes=11 none "$D"; cp "$S"/*.yaml "$D"', "No space left on device"),
-        ('mount -t tmpfs none "$D"; cp "$S"/*.yaml "$D"; mount -o remount,ro "$D"', "Read-only file system"),
+        (
+            'mount -t tmpfs none "$D"; cp "$S"/*.yaml "$D"; mount -o remount,bind,ro "$D"',
+            "Read-only file system",
+        ),
     ],
 )
 def test_a_disk_that_takes_nothing(sources: Path, tmp_path: Path, mount: str, words: str) -> None:
