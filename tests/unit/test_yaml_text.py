@@ -281,6 +281,12 @@ def test_depth_that_is_allowed() -> None:
     assert read("[" * depth + "]" * depth).data is not None
 
 
+def test_more_scalars_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_aibackend.sources.yaml_scalars._REMEMBERED", 3)
+    text = "[1, 2, a, 3, 'yes', yes, 4.5, a, 3, ~]"
+    assert read(text).data == yaml.safe_load(text)
+
+
 def test_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_text, "MAX_BYTES", 10)
     assert refused("a: 1234567890").rule == "file-too-large"
