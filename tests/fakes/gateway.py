@@ -19,7 +19,7 @@ import httpx
 
 from tests.fakes.ports import free_port
 
-__all__ = ["Gateway", "GatewayError", "free_port", "litellm_gateway"]
+__all__ = ["Gateway", "GatewayError", "litellm_gateway"]
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 

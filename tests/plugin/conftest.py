@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # pytester forgets the modules that an inner run imports first; those that register something must stay.
-import httpcore  # noqa: F401
+import httpcore  # noqa: F401 # to be there is all it is for
 import pytest
 
 import pytest_aibackend.live
